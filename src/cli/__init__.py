@@ -1,0 +1,1 @@
+"""Command line: `afterschool …`, to run, operate and read the system."""

@@ -1,0 +1,1 @@
+"""Projections: one file per read model, with its shape, fold, SQL, Redis keys and query. Read `progress_summary`."""

@@ -1,0 +1,1 @@
+"""Workers: the long-running processes beside the API."""
