@@ -1,0 +1,122 @@
+"""Ports: what the command handlers need from the outside, as Protocols; real ones live in `eventstore` and `adapters`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from domain.aggregate import Aggregate
+from domain.events import Event
+
+A = TypeVar("A", bound=Aggregate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why something is appended: which command, sent by whom, when, and the bytes that tell a repeat from a reuse."""
+
+    command_id: UUID
+    operation: str
+    """Name of the command, as in OpenAPI's `operationId`."""
+    actor: UUID
+    occurred_at: datetime
+    """Moment the request was taken in, timezone-aware UTC."""
+    body: bytes
+    """Canonical bytes of the request, for the fingerprint; never stored."""
+    correlation_id: UUID
+    causation_id: UUID
+    on_behalf_of: UUID | None = None
+    consent_id: UUID | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the log says of an accepted command: where its events stand, and since when."""
+
+    first: int
+    last: int
+    """Positions of its first and last event."""
+    recorded_at: datetime
+    repeated: bool
+    """The command had been accepted before; nothing was appended this time."""
+    event_ids: tuple[UUID, ...]
+
+
+class History(Protocol):
+    """The log as one decision sees it: what it reads becomes the condition of what it records."""
+
+    async def load(self, kind: type[A], aggregate_id: UUID) -> A | None:
+        """Return a private copy to change and `save`, or None where the stream has not begun."""
+
+    async def rely_on(self, kind: type[A], aggregate_id: UUID) -> A | None:
+        """Return the aggregate to read only; if its stream moves before the append, the command is decided again."""
+
+    def save(self, *aggregates: Aggregate) -> None:
+        """Record the pending events of these aggregates, exactly behind what was loaded."""
+
+    def record(self, event: Event) -> None:
+        """Record a fact at the end of its stream, wherever that is by then."""
+
+
+Decide = Callable[[History], Awaitable[None]]
+
+
+class Log(Protocol):
+    """The event log, seen by a command."""
+
+    async def execute(self, cause: Cause, decide: Decide) -> Receipt:
+        """Decide and append as one atomic step, and once per command id.
+
+        A stale decision is taken again on fresh state, three times at most (then `TooContended`); a refusal decided
+        on cached state is decided again after reading the tail. A command id that was accepted before appends nothing
+        and answers with its first receipt; with another body it is refused (`IdempotencyKeyReused`). `LogUnavailable`
+        leaves the outcome unknown: repeat with the same command id.
+        """
+
+    async def read_receipt(self, cause: Cause) -> Receipt | None:
+        """Return the receipt of this command if it was accepted before, else None; other body: `IdempotencyKeyReused`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account at the identity provider."""
+
+    user_id: UUID
+    email: str
+
+
+class Accounts(Protocol):
+    """Accounts at the identity provider, made and undone by registration."""
+
+    async def create(self, account: Account, password: str) -> None:
+        """Make an account that can sign in at once.
+
+        Raises `EmailTaken`, `InvalidValue(field="password", reason=…)` for a password the provider refuses,
+        and `IdentityUnavailable`. An account with this very id and e-mail is no error: a repeat finds it made.
+        """
+
+    async def delete(self, user_id: UUID) -> None:
+        """Remove an account; one that is not there is no error. Raises `IdentityUnavailable`."""
+
+
+class Registrations(Protocol):
+    """The e-mails being registered right now, so that a crash between account and log blocks nobody for ever."""
+
+    async def claim(self, email: str, command_id: UUID, user_id: UUID) -> UUID:
+        """Reserve an e-mail for one command and return the user id to use (a repeat gets the first one).
+
+        Raises `RegistrationInProgress` while another command holds it; an abandoned claim is taken over after a minute
+        and its half-made account removed.
+        """
+
+    async def settle(self, user_id: UUID) -> None:
+        """Forget the claim: the registration is complete or undone."""
+
+
+class PersonKeys(Protocol):
+    """The keys that seal each person's fields."""
+
+    async def create(self, person_id: UUID) -> None:
+        """Make this person's key; a second call changes nothing."""

@@ -1,0 +1,115 @@
+"""Errors: every refusal and every outage by name; the docstring is the message, facts travel as keywords.
+
+AfterschoolError
+├── Refused                      the rules say no; nothing was recorded
+│   ├── InvalidValue             a field breaks its rule
+│   ├── NotAllowed               this person may not do this
+│   ├── UserUnknown              no such user
+│   ├── EmailTaken               the e-mail has an account
+│   ├── RegistrationInProgress   the e-mail is being registered right now
+│   ├── IdempotencyKeyReused     the key came with another body before
+│   ├── PositionAhead            the asked moment is not in the log yet
+│   └── NotYetRecorded           the student did not exist at the asked moment
+├── NotSignedIn                  no valid session
+│   ├── TokenRefused             the access token is not acceptable
+│   └── CredentialsWrong         the e-mail, password or refresh token is wrong
+├── Unavailable                  a machine we need is away; try again
+│   ├── LogUnavailable           the event log cannot be reached; an append may or may not have happened
+│   ├── LogBusy                  too many commands wait for the log
+│   ├── ClocksDiffer             the clocks of database and process differ too much to record anything
+│   ├── TooContended             the state moved under the command again and again
+│   └── IdentityUnavailable      the identity provider cannot be reached
+└── LogBroken                    a position is missing or out of order; no reader may go on
+"""
+
+
+
+
+class AfterschoolError(Exception):
+    """Something went wrong that we know by name."""
+
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.message)
+        self.facts = facts
+
+    @property
+    def message(self) -> str:
+        """The class's docstring: a sentence for whoever can mend it."""
+        return " ".join((type(self).__doc__ or "").split())
+
+
+class Refused(AfterschoolError):
+    """The rules do not allow this; nothing was recorded."""
+
+
+class InvalidValue(Refused):
+    """A field breaks its rule."""
+
+
+class NotAllowed(Refused):
+    """You may not do this."""
+
+
+class UserUnknown(Refused):
+    """There is no such user."""
+
+
+class EmailTaken(Refused):
+    """This e-mail address has an account already; sign in instead."""
+
+
+class RegistrationInProgress(Refused):
+    """This e-mail address is being registered right now; try again in a minute."""
+
+
+class IdempotencyKeyReused(Refused):
+    """This Idempotency-Key was used before with another body; use a new key for a new request."""
+
+
+class PositionAhead(Refused):
+    """The log has not reached this moment yet; ask for a past one."""
+
+
+class NotYetRecorded(Refused):
+    """Nothing was known of this student at that moment."""
+
+
+class NotSignedIn(AfterschoolError):
+    """Sign in first: this call needs a valid access token."""
+
+
+class TokenRefused(NotSignedIn):
+    """The access token is not acceptable; sign in again."""
+
+
+class CredentialsWrong(NotSignedIn):
+    """The e-mail address, the password or the refresh token is wrong."""
+
+
+class Unavailable(AfterschoolError):
+    """A part of the system is away; try again shortly, with the same Idempotency-Key."""
+
+
+class LogUnavailable(Unavailable):
+    """The event log cannot be reached; the command may or may not be recorded: repeat it with the same Idempotency-Key."""
+
+
+class LogBusy(Unavailable):
+    """Too many commands wait for the event log; try again shortly."""
+
+
+class ClocksDiffer(Unavailable):
+    """The clocks of this process and of the database differ by more than a minute; nothing is recorded until they agree."""
+
+
+class TooContended(Unavailable):
+    """Others kept changing the same thing; try again shortly."""
+
+
+class IdentityUnavailable(Unavailable):
+    """The identity provider cannot be reached; try again shortly."""
+
+
+class LogBroken(AfterschoolError):
+    """The log has a hole or an event out of order; reading stops here until an operator has looked."""

@@ -1,0 +1,83 @@
+"""Events: every fact the log may hold, in the order a life with us begins.
+
+An event is about one person; others appear by id. Fields marked `Personal` rest sealed under that person's key; all
+others are clear. Numbers are integers (a score in hundredths) or decimal strings. `docs/events.md` is the catalogue.
+"""
+
+from datetime import datetime
+from enum import Enum
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
+from pydantic import BaseModel, ConfigDict
+
+from domain.personal import Personal
+
+Role = Literal["parent", "student"]
+
+
+class Event(BaseModel, CanMutateAggregate[UUID]):
+    """A fact of one stream: whose (`originator_id`), the how-manieth (0 until the log says), and when it occurred."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    TOPIC: ClassVar[str]
+    CATEGORY: ClassVar[str]
+    """First word of the streams that hold this event, as in `user-<uuid>`."""
+    class_version: ClassVar[int] = 1
+
+    originator_id: UUID
+    originator_version: int
+    timestamp: datetime
+
+    def apply(self, aggregate: Any) -> None:  # noqa: ANN401  the library leaves the aggregate's type open
+        """Let the aggregate take the fact in."""
+        aggregate.evolve(self)
+
+
+class UserRegistered(Event, CanInitAggregate[UUID]):
+    """Someone has an account; the first event of every `user-` stream."""
+
+    TOPIC: ClassVar[str] = "UserRegistered"
+    CATEGORY: ClassVar[str] = "user"
+    originator_topic: str = "user"
+    role: Role
+    grade_level: int | None
+    """0 (kindergarten) to 8; none for a parent."""
+    timezone: str
+    """IANA name of the zone whose midnight ends this person's day."""
+    email: Personal[str]
+    name: Personal[str]
+    learning_preferences: Personal[tuple[str, ...]]
+
+
+class GuardianAdded(Event):
+    """A guardian may follow this child; told to the child's stream, in one append with `ChildLinked`."""
+
+    TOPIC: ClassVar[str] = "GuardianAdded"
+    CATEGORY: ClassVar[str] = "user"
+    guardian_id: UUID
+
+
+class ChildLinked(Event):
+    """This guardian may follow a child; told to the guardian's stream, in one append with `GuardianAdded`."""
+
+    TOPIC: ClassVar[str] = "ChildLinked"
+    CATEGORY: ClassVar[str] = "user"
+    child_id: UUID
+
+
+class ProgressRecorded(Event):
+    """A student says what was practised; self-reported, so it never raises mastery nor mixes with graded figures."""
+
+    TOPIC: ClassVar[str] = "ProgressRecorded"
+    CATEGORY: ClassVar[str] = "practice"
+    subject: str
+    topic: str
+    score: int
+    """Hundredths of a point: 0 to 10,000."""
+    time_spent: int
+    """Whole seconds."""
+    completed: bool
+    source: Literal["self_reported"] = "self_reported"
