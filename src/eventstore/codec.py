@@ -1,0 +1,106 @@
+"""Codec: a domain event to the columns that hold it, and back, under its public name and schema version.
+
+Clear fields become JSON in the order they are declared; personal fields become a second JSON that is sealed. Older
+schema versions are lifted by the event's own `upcast_vN_vM` steps.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic_core import from_json
+
+from domain import events as catalogue
+from domain.events import Event
+from domain.personal import Hidden, PersonalMark
+from eventstore.record import Record
+
+_HEADER = frozenset({"originator_id", "originator_version", "timestamp", "originator_topic"})
+_PERSONAL_STREAMS = frozenset({"user", "learner", "practice"})
+
+
+class UnknownEvent(LookupError):
+    """The log holds an event type that this release does not know."""
+
+
+class Encoded(NamedTuple):
+    """An event's columns before it is sealed and placed."""
+
+    stream: str
+    subject: UUID | None
+    type: str
+    schema: int
+    data: str
+    personal: bytes | None
+    """JSON of the personal fields, to be sealed; None where the type has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The fields of an event class, by how they rest."""
+
+    clear: frozenset[str]
+    personal: frozenset[str]
+
+
+def event_types() -> dict[str, type[Event]]:
+    """Return every event class by its public name."""
+    return dict(_types())
+
+
+@cache
+def _types() -> Mapping[str, type[Event]]:
+    found = (value for value in vars(catalogue).values() if isinstance(value, type) and issubclass(value, Event))
+    return {event_type.TOPIC: event_type for event_type in found if event_type is not Event}
+
+
+@cache
+def _shape(event_type: type[Event]) -> _Shape:
+    fields = {name: field for name, field in event_type.model_fields.items() if name not in _HEADER}
+    personal = {n for n, f in fields.items() if any(isinstance(m, PersonalMark) for m in f.metadata)}
+    return _Shape(clear=frozenset(fields.keys() - personal), personal=frozenset(personal))
+
+
+def stream_of(category: str, originator_id: UUID) -> str:
+    """Return the name of a stream, as in `practice-<uuid>`."""
+    return f"{category}-{originator_id}"
+
+
+def encode(event: Event) -> Encoded:
+    """Turn an event into columns."""
+    event_type = type(event)
+    shape = _shape(event_type)
+    category = event_type.CATEGORY
+    to_json = event.__pydantic_serializer__.to_json
+    return Encoded(
+        stream=f"{category}-{event.originator_id}",
+        subject=event.originator_id if category in _PERSONAL_STREAMS else None,
+        type=event_type.TOPIC,
+        schema=event_type.class_version,
+        data=to_json(event, include=shape.clear).decode() if shape.clear else "{}",
+        personal=to_json(event, include=shape.personal) if shape.personal else None,
+    )
+
+
+def decode(record: Record, personal: Mapping[str, object] | Hidden = Hidden.SEALED) -> Event:
+    """Turn a row back into its event, as of today's schema; raises `UnknownEvent`.
+
+    `personal` holds the opened personal fields; a `Hidden` fills each of them instead.
+    """
+    try:
+        event_type = _types()[record.type]
+    except KeyError:
+        raise UnknownEvent(record.type) from None
+    state: dict[str, Any] = from_json(record.data)
+    shape = _shape(event_type)
+    if shape.personal:
+        state.update(dict.fromkeys(shape.personal, personal) if isinstance(personal, Hidden) else personal)
+    for version in range(record.schema, event_type.class_version):
+        getattr(event_type, f"upcast_v{version}_v{version + 1}")(state)
+    state["originator_id"] = UUID(record.stream[-36:])
+    state["originator_version"] = record.version
+    state["timestamp"] = record.occurred_at
+    decoded: Event = event_type.__pydantic_validator__.validate_python(state, strict=False)
+    return decoded

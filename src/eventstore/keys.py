@@ -1,0 +1,133 @@
+"""Keys: one key a person, wrapped under the newest master key, in a table of its own with a role of its own.
+
+Erasing a person destroys their row; rotating the master key rewraps every row, after which the old version may go.
+"""
+
+import json
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Callable
+from os import urandom
+from uuid import UUID, uuid4
+
+import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from eventstore.sealing import PersonKey
+
+_NONCE = 12
+_KEPT = 10_000
+"""Unwrapped keys held in memory; the least recently used leaves first."""
+
+
+class KeyMissing(LookupError):
+    """This person has no key: never made, or destroyed by erasure."""
+
+
+class MasterKeys:
+    """The versioned master keys; the highest version wraps, older ones still unwrap."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        """Take a function that returns the key set's JSON, asked again when an unknown version turns up."""
+        self._read = read
+        self._ciphers: dict[int, AESGCM] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the key set again."""
+        keys: dict[str, str] = json.loads(self._read())
+        self._ciphers = {int(version): AESGCM(b64decode(key)) for version, key in keys.items()}
+
+    @property
+    def newest(self) -> int:
+        """Version that wraps."""
+        return max(self._ciphers)
+
+    def wrap(self, key: bytes, key_id: UUID, person_id: UUID) -> tuple[int, bytes]:
+        """Return the version used and the wrapped key, which unwraps only for this person and id."""
+        version, nonce = self.newest, urandom(_NONCE)
+        return version, nonce + self._ciphers[version].encrypt(nonce, key, _bound(version, key_id, person_id))
+
+    def unwrap(self, version: int, wrapped: bytes, key_id: UUID, person_id: UUID) -> bytes:
+        """Return the key; raises `KeyMissing` when the master key's version is gone."""
+        if version not in self._ciphers:
+            self.reload()
+        if version not in self._ciphers:
+            raise KeyMissing(person_id)
+        bound = _bound(version, key_id, person_id)
+        return self._ciphers[version].decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+
+
+def _bound(version: int, key_id: UUID, person_id: UUID) -> bytes:
+    return version.to_bytes(2, "big") + key_id.bytes + person_id.bytes
+
+
+class KeyStore:
+    """The table of wrapped keys, behind a small cache. The pool acts as `afterschool_keys`."""
+
+    def __init__(self, pool: asyncpg.Pool, masters: MasterKeys) -> None:
+        self._pool = pool
+        self._masters = masters
+        self._cache: OrderedDict[UUID, PersonKey] = OrderedDict()
+
+    async def create(self, person_id: UUID) -> None:
+        """Make this person's key; a second call changes nothing."""
+        key_id = uuid4()
+        version, wrapped = self._masters.wrap(AESGCM.generate_key(256), key_id, person_id)
+        await self._pool.execute(
+            """
+            insert into keys.person_keys (key_id, person_id, master, wrapped) values ($1, $2, $3, $4)
+            on conflict (person_id) do nothing
+            """,
+            key_id,
+            person_id,
+            version,
+            wrapped,
+        )
+
+    async def key_of(self, person_id: UUID) -> PersonKey:
+        """Return this person's key; raises `KeyMissing`."""
+        if key := self._cache.get(person_id):
+            self._cache.move_to_end(person_id)
+            return key
+        row = await self._pool.fetchrow(
+            "select key_id, master, wrapped from keys.person_keys where person_id = $1", person_id
+        )
+        if row is None:
+            raise KeyMissing(person_id)
+        key_id = UUID(bytes=row["key_id"].bytes)
+        key = PersonKey(key_id, AESGCM(self._masters.unwrap(row["master"], row["wrapped"], key_id, person_id)))
+        self._cache[person_id] = key
+        if len(self._cache) > _KEPT:
+            self._cache.popitem(last=False)
+        return key
+
+    async def rotate(self, batch: int = 1000) -> int:
+        """Rewrap every key that is not under the newest master key, `batch` rows a transaction; return how many.
+
+        May be stopped and started again at any point; afterwards no row needs an older version.
+        """
+        self._masters.reload()
+        total = 0
+        while moved := await self._rotate_some(batch):
+            total += moved
+        return total
+
+    async def _rotate_some(self, batch: int) -> int:
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(
+                """
+                select key_id, person_id, master, wrapped from keys.person_keys
+                where master <> $1 limit $2 for update skip locked
+                """,
+                self._masters.newest,
+                batch,
+            )
+            rewrapped = []
+            for row in rows:
+                key = self._masters.unwrap(row["master"], row["wrapped"], row["key_id"], row["person_id"])
+                rewrapped.append((*self._masters.wrap(key, row["key_id"], row["person_id"]), row["key_id"]))
+            await connection.executemany(
+                "update keys.person_keys set master = $1, wrapped = $2 where key_id = $3", rewrapped
+            )
+        return len(rows)
