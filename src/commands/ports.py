@@ -1,47 +1,15 @@
-"""Ports: what the command handlers need from the outside, as Protocols; real ones live in `eventstore` and `adapters`."""
+"""Ports: what handlers need from the outside, as Protocols; the real ones live in `eventstore` and `adapters`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.aggregate import Aggregate
+from domain.cause import Cause, Receipt
 from domain.events import Event
 
 A = TypeVar("A", bound=Aggregate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """Why something is appended: which command, sent by whom, when, and the bytes that tell a repeat from a reuse."""
-
-    command_id: UUID
-    operation: str
-    """Name of the command, as in OpenAPI's `operationId`."""
-    actor: UUID
-    occurred_at: datetime
-    """Moment the request was taken in, timezone-aware UTC."""
-    body: bytes
-    """Canonical bytes of the request, for the fingerprint; never stored."""
-    correlation_id: UUID
-    causation_id: UUID
-    on_behalf_of: UUID | None = None
-    consent_id: UUID | None = None
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What the log says of an accepted command: where its events stand, and since when."""
-
-    first: int
-    last: int
-    """Positions of its first and last event."""
-    recorded_at: datetime
-    repeated: bool
-    """The command had been accepted before; nothing was appended this time."""
-    event_ids: tuple[UUID, ...]
 
 
 class History(Protocol):
@@ -76,7 +44,7 @@ class Log(Protocol):
         """
 
     async def read_receipt(self, cause: Cause) -> Receipt | None:
-        """Return the receipt of this command if it was accepted before, else None; other body: `IdempotencyKeyReused`."""
+        """Return the receipt of a command accepted before, else None; with another body: `IdempotencyKeyReused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

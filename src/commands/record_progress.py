@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from commands.ports import Cause, History, Log, Receipt
+from commands.ports import History, Log
+from domain.cause import Cause, Receipt
 from domain.practice import record_practice
 from domain.user import User
 

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from commands.ports import Account, Accounts, Cause, History, Log, PersonKeys, Receipt, Registrations
-from domain.errors import Refused, UserUnknown
+from commands.ports import Accounts, Log, PersonKeys, Registrations
+from domain.cause import Cause
 from domain.events import Role
-from domain.profile import Profile, check_profile
-from domain.user import User
+from domain.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,11 +23,8 @@ AfterschoolError
 """
 
 
-
-
 class AfterschoolError(Exception):
     """Something went wrong that we know by name."""
-
 
     def __init__(self, **facts: object) -> None:
         super().__init__(self.message)
@@ -92,7 +89,7 @@ class Unavailable(AfterschoolError):
 
 
 class LogUnavailable(Unavailable):
-    """The event log cannot be reached; the command may or may not be recorded: repeat it with the same Idempotency-Key."""
+    """The event log cannot be reached; the command may be recorded or not: repeat it with its Idempotency-Key."""
 
 
 class LogBusy(Unavailable):
@@ -100,7 +97,7 @@ class LogBusy(Unavailable):
 
 
 class ClocksDiffer(Unavailable):
-    """The clocks of this process and of the database differ by more than a minute; nothing is recorded until they agree."""
+    """The clocks of process and database differ by more than a minute; nothing is recorded until they agree."""
 
 
 class TooContended(Unavailable):

@@ -5,11 +5,11 @@ others are clear. Numbers are integers (a score in hundredths) or decimal string
 """
 
 from datetime import datetime
-from enum import Enum
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
+from eventsourcing.utils import register_topic
 from pydantic import BaseModel, ConfigDict
 
 from domain.personal import Personal
@@ -30,6 +30,12 @@ class Event(BaseModel, CanMutateAggregate[UUID]):
     originator_id: UUID
     originator_version: int
     timestamp: datetime
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        """Make the public name known, so that storage never depends on where a class lives."""
+        super().__pydantic_init_subclass__(**kwargs)
+        register_topic(cls.TOPIC, cls)
 
     def apply(self, aggregate: Any) -> None:  # noqa: ANN401  the library leaves the aggregate's type open
         """Let the aggregate take the fact in."""

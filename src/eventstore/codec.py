@@ -41,8 +41,8 @@ class Encoded(NamedTuple):
 class _Shape:
     """The fields of an event class, by how they rest."""
 
-    clear: frozenset[str]
-    personal: frozenset[str]
+    clear: set[str]
+    personal: set[str]
 
 
 def event_types() -> dict[str, type[Event]]:
@@ -60,7 +60,7 @@ def _types() -> Mapping[str, type[Event]]:
 def _shape(event_type: type[Event]) -> _Shape:
     fields = {name: field for name, field in event_type.model_fields.items() if name not in _HEADER}
     personal = {n for n, f in fields.items() if any(isinstance(m, PersonalMark) for m in f.metadata)}
-    return _Shape(clear=frozenset(fields.keys() - personal), personal=frozenset(personal))
+    return _Shape(clear=fields.keys() - personal, personal=personal)
 
 
 def stream_of(category: str, originator_id: UUID) -> str:

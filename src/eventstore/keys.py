@@ -118,7 +118,7 @@ class KeyStore:
             rows = await connection.fetch(
                 """
                 select key_id, person_id, master, wrapped from keys.person_keys
-                where master <> $1 limit $2 for update skip locked
+                where master <> $1 limit $2 for update
                 """,
                 self._masters.newest,
                 batch,

@@ -31,7 +31,9 @@ class PersonKey:
     cipher: AESGCM
 
 
-def seal(key: PersonKey, personal: bytes, *, event_id: UUID, stream: str, event_type: str, schema: int) -> tuple[bytes, bytes]:
+def seal(
+    key: PersonKey, personal: bytes, *, event_id: UUID, stream: str, event_type: str, schema: int
+) -> tuple[bytes, bytes]:
     """Seal the JSON of an event's personal fields; return the sealed bytes and their commitment."""
     plaintext = urandom(_SALT) + personal + b" " * (-(_SALT + len(personal)) % _BLOCK)
     nonce = urandom(12)

@@ -164,7 +164,7 @@ begin
             lasts[c] := known.last_position;
             known_fingerprints[c] := known.fingerprint;
             known_keys[c] := known.fingerprint_key;
-            select recorded_at into stamps[c] from events where position = known.first_position;
+            stamps[c] := (select recorded_at from events where position = known.first_position);
             continue;
         end if;
         if stale then

@@ -1,0 +1,240 @@
+"""Appender: group commit. Whatever queued up during the last commit is the next batch, and a batch is one SQL call.
+
+One appender and one connection a process. A lost connection leaves the outcome unknown; the batch is then sent again
+under the same command ids, and the log itself says which commands it already holds: asking and appending are one step
+under the log's lock, so nothing is ever appended twice, not even by a backend that finishes late.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from domain.errors import ClocksDiffer, LogBusy, LogUnavailable
+from eventstore.append import Accepted, Append, EventRow, Known, Stale, Verdict
+from eventstore.connections import LOST, connect_writer
+
+MAX_COMMANDS = 1024
+MAX_BYTES = 1 << 20
+DEADLINE = 10.0
+"""Seconds a command may wait for an unreachable log before its caller is told that the outcome is unknown."""
+CALL_TIMEOUT = 5.0
+
+_BATCH = Histogram("afterschool_append_batch_commands", "Commands per commit.", buckets=[1, 2, 4, 16, 64, 256, 1024])
+_SECONDS = Histogram("afterschool_append_seconds", "Seconds per commit.", buckets=[0.001, 0.003, 0.01, 0.03, 0.1, 1])
+_HEAD = Gauge("afterschool_log_head_position", "Last position this process appended.")
+_VERDICTS = Counter("afterschool_append_commands", "Commands by verdict of the log.", ["verdict"])
+_LOST = Counter("afterschool_append_outcomes_unknown", "Batches whose connection broke before the answer.")
+
+logger = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    append: Append
+    answer: "asyncio.Future[Verdict]"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Appender:
+    """The single writer of this process. `start` it once; `stop` appends what waits and closes."""
+
+    def __init__(
+        self, dsn: str, *, queue_limit: int = 10_000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._dsn = dsn
+        self._limit = queue_limit
+        self._clock = clock
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._connection: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to append; the connection is made when the first command comes."""
+        self._task = asyncio.create_task(self._run(), name="appender")
+
+    async def stop(self) -> None:
+        """Append what waits, then close."""
+        self._stopping = True
+        self._wake.set()
+        if self._task:
+            await self._task
+        if self._connection:
+            self._connection.terminate()
+
+    async def append(self, append: Append) -> Verdict:
+        """Append one command atomically and durably, or say why not.
+
+        Raises `LogBusy` when too many wait, `ClocksDiffer`, and `LogUnavailable` when the outcome is unknown after
+        10 s. A cancelled caller's command may still be appended.
+        """
+        if len(self._queue) >= self._limit or self._stopping:
+            raise LogBusy
+        waiting = _Waiting(append, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        while self._queue or not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._take():
+                await self._commit(batch)
+            if self._stopping:
+                self._wake.set()
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < MAX_COMMANDS:
+            if self._queue[0].answer.done():
+                self._queue.popleft()
+                continue
+            size += self._queue[0].append.size
+            if batch and size > MAX_BYTES:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        """See a batch through: answered, failed for a stated reason, or given up after the deadline."""
+        resent = False
+        while batch := [waiting for waiting in batch if not waiting.answer.done()]:
+            try:
+                connection = self._connection or await self._connect()
+                started = time.perf_counter()
+                [row] = await connection.fetch(
+                    _CALL, self._clock(), *_columns([w.append for w in batch]), timeout=CALL_TIMEOUT
+                )
+            except LOST as error:
+                _LOST.inc()
+                logger.warning("append_outcome_unknown", commands=len(batch), error=type(error).__name__)
+                resent = True
+                await self._lose(batch)
+            except asyncpg.PostgresError as error:
+                return await self._fail(batch, error)
+            except (ValueError, TypeError, OverflowError, asyncpg.DataError) as error:
+                return await self._fail(batch, error)
+            else:
+                _SECONDS.observe(time.perf_counter() - started)
+                _BATCH.observe(len(batch))
+                return _answer(batch, row, resent=resent)
+        return None
+
+    async def _connect(self) -> asyncpg.Connection:
+        self._connection = await connect_writer(self._dsn)
+        return self._connection
+
+    async def _lose(self, batch: list[_Waiting]) -> None:
+        """Drop the connection; tell those who waited too long that their outcome is unknown; pause a moment."""
+        if self._connection:
+            self._connection.terminate()
+            self._connection = None
+        overdue = time.monotonic() - (0 if self._stopping else DEADLINE)
+        for waiting in (*batch, *self._queue):
+            if waiting.since < overdue and not waiting.answer.done():
+                waiting.answer.set_exception(LogUnavailable())
+        await asyncio.sleep(0.1)
+
+    async def _fail(self, batch: list[_Waiting], error: Exception) -> None:
+        """Nothing was committed: fail all if the database is at fault, else find the guilty command."""
+        if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in {"53", "55", "57", "25", "58"}:
+            logger.error("append_failed", sqlstate=error.sqlstate, commands=len(batch))
+            failure: Exception = LogUnavailable()
+        elif isinstance(error, asyncpg.PostgresError) and error.sqlstate == "AS001":
+            logger.error("clocks_differ")
+            failure = ClocksDiffer()
+        elif len(batch) > 1:
+            for waiting in batch:
+                await self._commit([waiting])
+            return
+        else:
+            failure = error
+        for waiting in batch:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(failure)
+
+
+_CALL = f"select * from append({', '.join(f'${n}' for n in range(1, 31))})"  # noqa: S608  only placeholders
+
+
+def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
+    """Lay a batch out as the arguments of SQL `append`, column by column in queue order."""
+    written: set[str] = set()
+    ends: dict[str, int] = {}
+    touched_twice = False
+    first = 1
+    firsts, lasts, nths = [], [], []
+    heads: list[tuple[int, str, int]] = []
+    rows: list[EventRow] = []
+    for ordinal, append in enumerate(appends, start=1):
+        for stream, version in append.heads:
+            touched_twice = touched_twice or stream in written
+            heads.append((ordinal, stream, version))
+        for row in append.rows:
+            written.add(row.stream)
+            nth = 0
+            if not row.version:
+                nth = ends[row.stream] = ends.get(row.stream, 0) + 1
+            nths.append(nth)
+        rows.extend(append.rows)
+        firsts.append(first)
+        first += len(append.rows)
+        lasts.append(first - 1)
+    h_command, h_stream, h_version = zip(*heads, strict=True) if heads else ((), (), ())
+    part, stream_, version_, *rest = zip(*rows, strict=True)
+    return (
+        touched_twice,
+        [a.command_id for a in appends],
+        [a.operation for a in appends],
+        [a.fingerprint for a in appends],
+        [a.fingerprint_key for a in appends],
+        firsts,
+        lasts,
+        h_command,
+        h_stream,
+        h_version,
+        part,
+        stream_,
+        version_,
+        nths,
+        *rest,
+    )
+
+
+def _answer(batch: Sequence[_Waiting], row: asyncpg.Record, *, resent: bool) -> None:
+    """Tell every caller the verdict; what a resent batch finds known under its own fingerprint is its own work."""
+    position: int = row["base"]
+    for n, waiting in enumerate(batch):
+        append = waiting.append
+        verdict: Verdict
+        if row["verdicts"] is None:
+            verdict = Accepted(position + 1, position + len(append.rows), row["stamp"])
+            position = verdict.last
+        elif row["verdicts"][n] == "s":
+            verdict = Stale()
+        elif row["verdicts"][n] == "a" or (resent and row["known_fingerprints"][n] == append.fingerprint):
+            verdict = Accepted(row["firsts"][n], row["lasts"][n], row["stamps"][n])
+            position = max(position, verdict.last)
+        else:
+            verdict = Known(
+                row["firsts"][n],
+                row["lasts"][n],
+                row["stamps"][n],
+                row["known_fingerprints"][n],
+                row["known_keys"][n],
+            )
+        _VERDICTS.labels(type(verdict).__name__.lower()).inc()
+        with suppress(asyncio.InvalidStateError):
+            waiting.answer.set_result(verdict)
+    _HEAD.set(position)

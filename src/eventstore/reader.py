@@ -1,0 +1,146 @@
+"""Reader: the log in position order, as a whole or by part, type, subject or stream; and following it as it grows."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from domain.errors import LogBroken
+from eventstore.append import Known
+from eventstore.connections import LOST, connect_listener
+from eventstore.record import COLUMNS, Record
+
+PAGE = 5000
+POLL = 0.1
+"""Seconds between looks at the log when no wake-up comes; wake-ups are hints, polling is the guarantee."""
+
+logger = structlog.get_logger()
+
+
+class LogReader:
+    """Reads the log through a pool; holds nothing."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def head(self) -> int:
+        """Return the last position, 0 for an empty log."""
+        return await self._pool.fetchval("select coalesce(max(position), 0) from events")  # type: ignore[no-any-return]
+
+    async def read(
+        self,
+        after: int,
+        *,
+        up_to: int | None = None,
+        part: int | None = None,
+        types: Sequence[str] | None = None,
+        subject: UUID | None = None,
+        limit: int = PAGE,
+    ) -> list[Record]:
+        """Return the next events after a position, in order, at most `limit`; each filter narrows the result.
+
+        Read unfiltered, the positions are contiguous; a gap raises `LogBroken`.
+        """
+        conditions, values = ["position > $1"], [after, limit]
+        filters = {"position <=": up_to, "part =": part, "type = any": types, "subject =": subject}
+        for condition, value in filters.items():
+            if value is not None:
+                values.append(value)  # type: ignore[arg-type]
+                conditions.append(f"{condition} (${len(values)})")
+        query = f"select {COLUMNS} from events where {' and '.join(conditions)} order by position limit $2"  # noqa: S608  fixed words
+        records = [Record(*row) for row in await self._pool.fetch(query, *values)]
+        if part is None and types is None and subject is None:
+            assert_contiguous(after, records)
+        return records
+
+    async def command(self, command_id: UUID) -> Known | None:
+        """Return where an accepted command's events stand, or None."""
+        row = await self._pool.fetchrow(
+            """
+            select first_position, last_position, recorded_at, fingerprint, fingerprint_key
+            from commands join events on position = first_position where commands.command_id = $1
+            """,
+            command_id,
+        )
+        return Known(*row) if row else None
+
+    async def stream(self, stream: str, after_version: int = 0) -> list[Record]:
+        """Return a stream's events after a version, in order."""
+        rows = await self._pool.fetch(
+            f"select {COLUMNS} from events where stream = $1 and version > $2 order by version",  # noqa: S608  fixed words
+            stream,
+            after_version,
+        )
+        return [Record(*row) for row in rows]
+
+    async def follow(self, after: int, wakeups: "Wakeups | None" = None) -> AsyncIterator[list[Record]]:
+        """Yield the whole log after a position as it grows, a page at a time, for ever.
+
+        Survives the database going away and coming back; a hole raises `LogBroken` and is never skipped.
+        """
+        while True:
+            try:
+                records = await self.read(after)
+            except LOST as error:
+                logger.warning("log_unreachable", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+                continue
+            if records:
+                after = records[-1].position
+                yield records
+            elif wakeups:
+                await wakeups.wait(POLL)
+            else:
+                await asyncio.sleep(POLL)
+
+
+def assert_contiguous(after: int, records: Sequence[Record]) -> None:
+    """Raise `LogBroken` unless the positions are the next ones, without a gap."""
+    if records and (records[0].position != after + 1 or records[-1].position != after + len(records)):
+        raise LogBroken(after=after, found=records[0].position)
+
+
+class Wakeups:
+    """A hint that the log has grown, from Postgres NOTIFY. Losing it costs at most the polling interval."""
+
+    def __init__(self, dsn: str, role: str) -> None:
+        self._dsn = dsn
+        self._role = role
+        self._grown = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen, and to listen again whenever the connection breaks."""
+        self._task = asyncio.create_task(self._listen(), name="wakeups")
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def wait(self, seconds: float) -> None:
+        """Return when the log has grown since the last wait, or after `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._grown.wait()
+        self._grown.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            connection = None
+            try:
+                connection = await connect_listener(self._dsn, self._role)
+                closed = asyncio.Event()
+                connection.add_termination_listener(lambda _connection, closed=closed: closed.set())
+                await connection.add_listener("events", lambda *_: self._grown.set())
+                await closed.wait()
+            except LOST:
+                await asyncio.sleep(1)
+            finally:
+                if connection:
+                    connection.terminate()
