@@ -2,14 +2,22 @@
 
 import json
 import os
+import shlex
 from base64 import b64decode
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "AFTERSCHOOL_"
+OF_ONE_MACHINE = frozenset({f"{PREFIX}DATA_DIR", f"{PREFIX}AUTH_KEY_FILE"})
+"""Names that belong to `afterschool up` and its stand-in rather than to the settings of a process."""
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class SettingsInvalid(Exception):
@@ -22,18 +30,20 @@ def _keys(secret: SecretStr) -> SecretStr:
     if not isinstance(keys, dict) or not keys:
         raise ValueError("must be a JSON object of version to key, with at least one key")
     for version, key in keys.items():
-        if not version.isdigit() or len(b64decode(key, validate=True)) != 32:  # noqa: PLR2004  AES-256 and HMAC-SHA-256
+        is_key = isinstance(key, str) and len(b64decode(key, validate=True)) == 32  # noqa: PLR2004  AES-256, HMAC-SHA-256
+        if not version.isdigit() or not is_key:
             raise ValueError("every version must be a number and every key 32 bytes in base64")
     return secret
 
 
 KeySet = Annotated[SecretStr, AfterValidator(_keys)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(lambda raw: json.loads(raw) if isinstance(raw, str) else raw)]
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """What one process needs to know about its machine; secrets may also come as `<NAME>_FILE`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
 
     database_url: SecretStr
     """Postgres 15 or newer: `postgresql://user:password@host:port/database`."""
@@ -57,7 +67,7 @@ class Settings(BaseModel):
     metrics_host: str = "127.0.0.1"
     debug: bool = False
     docs: bool = True
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: Origins = ()
     """Origins a browser may call from, as a JSON list."""
     max_body_bytes: int = Field(default=262_144, ge=1024, le=16_777_216)
     max_header_bytes: int = Field(default=16_384, ge=1024, le=65_536)
@@ -71,28 +81,100 @@ class Settings(BaseModel):
         """Issuer that access tokens must name."""
         return self.jwt_issuer or f"{self.supabase_url.rstrip('/')}/auth/v1"
 
+    @model_validator(mode="after")
+    def _debug_stays_at_home(self) -> Self:
+        if self.debug and self.host not in _LOOPBACK:
+            raise ValueError(f"{PREFIX}DEBUG is on while {PREFIX}HOST is a public address")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is passed and nothing else: only `load_settings` looks at the environment."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """Reads `AFTERSCHOOL_<NAME>`, or the file that `AFTERSCHOOL_<NAME>_FILE` names, and keeps account of problems."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(Settings)
+        self.problems: list[str] = []
+        self._environment = environment
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
+        del field
+        key = f"{PREFIX}{field_name.upper()}"
+        value, file = self._environment.get(key), self._environment.get(f"{key}_FILE")
+        if value is not None and file:
+            self.problems.append(f"{key} and {key}_FILE are both set; keep one")
+        elif file:
+            try:
+                value = Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                self.problems.append(f"{key}_FILE cannot be read: {reason}")
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        """Collect the values that are set; names with our prefix that mean nothing are problems too."""
+        known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+        known += [f"{key}_FILE" for key in known]
+        for key in sorted(self._environment):
+            if key.startswith(PREFIX) and key not in OF_ONE_MACHINE and key not in known:
+                close = get_close_matches(key, known, n=1)
+                self.problems.append(f"{key} is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
+        read = {name: self.get_field_value(field, name)[0] for name, field in Settings.model_fields.items()}
+        return {name: value for name, value in read.items() if value is not None}
+
+
+def data_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the one-machine system keeps everything: `AFTERSCHOOL_DATA_DIR`, else `./.afterschool`."""
+    return Path(environment.get(f"{PREFIX}DATA_DIR") or ".afterschool")
+
+
+def read_environment_file(file: Path) -> dict[str, str]:
+    """Read `KEY=VALUE` lines as a shell would; a missing file is empty."""
+    if not file.exists():
+        return {}
+    lines = shlex.split(file.read_text(encoding="utf-8"), comments=True)
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def write_environment_file(file: Path, values: Mapping[str, str]) -> None:
+    """Write `KEY=VALUE` lines that a shell can source, for the eyes of their owner only, in one step."""
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()), encoding="utf-8")
+    part.replace(file)
+
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings, or raise `SettingsInvalid` naming everything that is wrong, without any value."""
-    values: dict[str, object] = {}
-    problems: list[str] = []
-    for name, field in Settings.model_fields.items():
-        key = f"{PREFIX}{name.upper()}"
-        if file := environment.get(f"{key}_FILE"):
-            try:
-                values[name] = Path(file).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                problems.append(f"{key}_FILE cannot be read: {error.strerror}")
-        elif key in environment:
-            raw = environment[key]
-            values[name] = raw if field.annotation != tuple[str, ...] else json.loads(raw)
+    """Read the settings, or raise `SettingsInvalid` naming everything that is wrong, without any value.
+
+    Where the environment names no database, the system that `afterschool up` runs on this machine fills the gaps.
+    """
+    if not environment.keys() & {f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE"}:
+        environment = read_environment_file(data_directory(environment) / "environment") | dict(environment)
+    source = _Environment(environment)
+    values = source()
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
-        raise SettingsInvalid("\n".join(problems)) from None
-    if settings.debug and settings.host not in {"127.0.0.1", "::1", "localhost"}:
-        problems.append(f"{PREFIX}DEBUG is on while {PREFIX}HOST is a public address")
-    if problems:
-        raise SettingsInvalid("\n".join(problems))
+        raise SettingsInvalid("\n".join([*source.problems, *map(_problem, error.errors())])) from None
+    if source.problems:
+        raise SettingsInvalid("\n".join(source.problems))
     return settings
+
+
+def _problem(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message

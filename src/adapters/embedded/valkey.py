@@ -88,7 +88,7 @@ class EmbeddedValkey:
         try:
             while self.process is not None and self.process.returncode is None and loop.time() < until:
                 try:
-                    await client.execute_command("PING")
+                    await client.ping()
                 except (NotReachable, BusyLoadingError):
                     await asyncio.sleep(0.02)
                 else:
