@@ -1,8 +1,10 @@
 """Reader: the log in position order, as a whole or by part, type, subject or stream; and following it as it grows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -76,25 +78,44 @@ class LogReader:
         )
         return [Record(*row) for row in rows]
 
-    async def follow(self, after: int, wakeups: "Wakeups | None" = None) -> AsyncIterator[list[Record]]:
+    async def history(self, subject: UUID, types: Collection[str]) -> AsyncIterator[list[Record]]:
+        """Yield all events of these types about one person, in order, a page at a time."""
+        after = 0
+        while page := await self.read(after, subject=subject, types=list(types)):
+            yield page
+            after = page[-1].position
+
+    async def is_past(self, moment: datetime) -> bool:
+        """Tell whether everything that will ever be recorded up to this moment is in the log already.
+
+        Waits for the append under way, whose events may bear a time just before they become visible.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock_shared(7001)")
+            return await connection.fetchval("select clock_timestamp() > $1", moment)  # type: ignore[no-any-return]
+
+    async def follow(
+        self, after: int, wakeups: "Wakeups | None" = None, *, limit: int = PAGE, idle: float | None = None
+    ) -> AsyncIterator[list[Record]]:
         """Yield the whole log after a position as it grows, a page at a time, for ever.
 
-        Survives the database going away and coming back; a hole raises `LogBroken` and is never skipped.
+        With `idle`, an empty page comes whenever nothing was appended for that many seconds. Survives the database
+        going away and coming back; a hole raises `LogBroken` and is never skipped.
         """
+        quiet_since = time.monotonic()
         while True:
             try:
-                records = await self.read(after)
+                records = await self.read(after, limit=limit)
             except LOST as error:
                 logger.warning("log_unreachable", error=type(error).__name__)
                 await asyncio.sleep(0.5)
                 continue
-            if records:
-                after = records[-1].position
+            if records or (idle is not None and time.monotonic() - quiet_since >= idle):
+                quiet_since = time.monotonic()
+                after = records[-1].position if records else after
                 yield records
-            elif wakeups:
-                await wakeups.wait(POLL)
-            else:
-                await asyncio.sleep(POLL)
+            if not records:
+                await (wakeups.wait(POLL) if wakeups else asyncio.sleep(POLL))
 
 
 def assert_contiguous(after: int, records: Sequence[Record]) -> None:

@@ -1,0 +1,251 @@
+"""Progress summary: how a child is doing, by subject and topic, with the days of practice.
+
+The rows hold sums only, free of any clock; what depends on today is put in when the summary is rendered. A batch of
+events folds into sums that the database adds to its own, so nothing is read to write. Folding a whole history gives
+the very rows that batches add up to, which is how a summary of the past is made.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import orjson
+
+from domain.events import ProgressRecorded, UserRegistered
+from projections.days import Amount, by_day, last_days, slot_of, streak
+from projections.figures import Figures
+from projections.projection import Seen
+
+Topic = tuple[str, str, str]
+"""Subject, topic and source."""
+
+SELF_REPORTED = "self_reported"
+GRADED = "graded"
+
+
+def cache_key(student_id: UUID) -> str:
+    """Return the Redis key that holds the summary as JSON."""
+    return f"user:{student_id}:progress"
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Summary:
+    """One student's sums, as of the last event folded in."""
+
+    position: int = 0
+    recorded_at: datetime = _NEVER
+    timezone: str | None = None
+    topics: dict[Topic, Figures] = field(default_factory=lambda: defaultdict(Figures))
+    activity: dict[datetime, Amount] = field(default_factory=dict)
+
+    def take_in(self, event: ProgressRecorded, position: int) -> None:
+        """Add one practice report."""
+        at = event.timestamp.astimezone(UTC)
+        figures = Figures(1, event.score, event.score, event.score, at, position, event.completed, event.time_spent)
+        self.topics[event.subject, event.topic, event.source].add(figures)
+        slot, amount = slot_of(at), Amount(1, event.time_spent)
+        self.activity[slot] = self.activity[slot].plus(amount) if slot in self.activity else amount
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose midnight ends this student's day."""
+        return _zone(self.timezone or "UTC")
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def fold(events: Iterable[Seen]) -> dict[UUID, Summary]:
+    """Fold events, in position order, into each student's sums."""
+    summaries: dict[UUID, Summary] = {}
+    for event, record in events:
+        match event:
+            case UserRegistered(role="student"):
+                summary = summaries.setdefault(event.originator_id, Summary())
+                summary.timezone = event.timezone
+            case ProgressRecorded():
+                summary = summaries.setdefault(event.originator_id, Summary())
+                summary.take_in(event, record.position)
+            case _:
+                continue
+        summary.position, summary.recorded_at = record.position, record.recorded_at
+    return summaries
+
+
+def render(student_id: UUID, summary: Summary, today: date) -> bytes:
+    """Return the summary as JSON for one day of the student's zone: the same sums and day, the same bytes."""
+    lines = sorted(summary.topics.items())
+    subjects: dict[str, list[tuple[Topic, Figures]]] = defaultdict(list)
+    for topic, figures in lines:
+        subjects[topic[0]].append((topic, figures))
+    days = by_day(summary.activity, summary.zone)
+    return orjson.dumps(
+        {
+            "student_id": str(student_id),
+            "as_of": {
+                "position": summary.position,
+                "recorded_at": _moment(summary.recorded_at),
+                "date": today.isoformat(),
+            },
+            **_both(lines),
+            "subjects": [_subject(subject, topics) for subject, topics in subjects.items()],
+            "last_7_days": last_days(days, today, 7),
+            "last_30_days": last_days(days, today, 30),
+            "streak": streak(days, today),
+            "last_activity": _last_activity(lines),
+        }
+    )
+
+
+def _subject(subject: str, lines: list[tuple[Topic, Figures]]) -> dict[str, Any]:
+    topics: dict[str, list[tuple[Topic, Figures]]] = defaultdict(list)
+    for line in lines:
+        topics[line[0][1]].append(line)
+    return {
+        "subject": subject,
+        **_both(lines),
+        "topics": [
+            {"topic": topic, **_both(own), "last_activity": _last_activity(own)} for topic, own in topics.items()
+        ],
+    }
+
+
+def _both(lines: Sequence[tuple[Topic, Figures]]) -> dict[str, Any]:
+    """Add up the lines by source, for graded and self-reported figures never mix."""
+    graded, self_reported = Figures(), Figures()
+    for (_, _, source), figures in lines:
+        (graded if source == GRADED else self_reported).add(figures)
+    return {
+        "graded": graded.shown(with_completed=False),
+        "self_reported": self_reported.shown(with_completed=True),
+    }
+
+
+def _last_activity(lines: Sequence[tuple[Topic, Figures]]) -> str | None:
+    last = max((figures.last_at for _, figures in lines if figures.last_at), default=None)
+    return _moment(last) if last else None
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class ProgressSummaries:
+    """Three tables a generation: the student's line, the sums by topic and source, and the activity."""
+
+    name = "progress_summary"
+    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProgressRecorded.TOPIC})
+
+    def fold(self, events: Sequence[Seen]) -> dict[UUID, Summary]:
+        """Fold a batch into what it adds to each student's sums."""
+        return fold(events)
+
+    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: Mapping[UUID, Summary]) -> None:
+        """Add the batch's sums to the stored ones, one statement a table."""
+        if not changes:
+            return
+        ordered = sorted(changes.items())
+        students = [(student, s.position, s.recorded_at, s.timezone) for student, s in ordered]
+        await connection.execute(_UPSERT_STUDENTS, *zip(*students, strict=True))
+        topics = [
+            (
+                *(student, *topic, f.records, f.score_sum, f.best_score, f.last_score),
+                *(f.last_at, f.last_position, f.completed, f.time_spent),
+            )
+            for student, summary in ordered
+            for topic, f in sorted(summary.topics.items())
+        ]
+        if topics:
+            await connection.execute(_UPSERT_TOPICS, *zip(*topics, strict=True))
+            activity = [(student, slot, *a) for student, s in ordered for slot, a in sorted(s.activity.items())]
+            await connection.execute(_UPSERT_ACTIVITY, *zip(*activity, strict=True))
+
+    def stale_keys(self, changes: Mapping[UUID, Summary]) -> dict[str, int]:
+        """Return the cached summary of every student touched."""
+        return {cache_key(student): summary.position for student, summary in changes.items()}
+
+
+_UPSERT_STUDENTS = """
+insert into read.progress_students_g1 as t (student_id, position, recorded_at, timezone)
+select * from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[])
+on conflict (student_id) do update set
+    position = excluded.position,
+    recorded_at = excluded.recorded_at,
+    timezone = coalesce(excluded.timezone, t.timezone)
+"""
+
+_UPSERT_TOPICS = """
+insert into read.progress_topics_g1 as t (
+    student_id, subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position, completed,
+    time_spent
+)
+select * from unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::int[], $9::timestamptz[],
+    $10::bigint[], $11::int[], $12::bigint[]
+)
+on conflict (student_id, subject, topic, source) do update set
+    records = t.records + excluded.records,
+    score_sum = t.score_sum + excluded.score_sum,
+    best_score = greatest(t.best_score, excluded.best_score),
+    last_score = case
+        when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_score
+        else t.last_score
+    end,
+    last_position = case
+        when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_position
+        else t.last_position
+    end,
+    last_at = greatest(t.last_at, excluded.last_at),
+    completed = t.completed + excluded.completed,
+    time_spent = t.time_spent + excluded.time_spent
+"""
+
+_UPSERT_ACTIVITY = """
+insert into read.progress_activity_g1 as t (student_id, slot, records, time_spent)
+select * from unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::bigint[])
+on conflict (student_id, slot) do update set
+    records = t.records + excluded.records,
+    time_spent = t.time_spent + excluded.time_spent
+"""
+
+_SELECT = """
+select
+    position, recorded_at, timezone,
+    (
+        select coalesce(array_agg(
+            (subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position, completed,
+            time_spent)
+        ), '{}')
+        from read.progress_topics_g1 where student_id = $1
+    ) as topics,
+    (
+        select coalesce(array_agg((slot, records, time_spent)), '{}')
+        from read.progress_activity_g1 where student_id = $1
+    ) as activity
+from read.progress_students_g1 where student_id = $1
+"""
+
+
+async def read_summary(pool: asyncpg.Pool, student_id: UUID) -> Summary | None:
+    """Return a student's stored sums, all of one moment, or None where nothing is projected yet."""
+    row = await pool.fetchrow(_SELECT, student_id)
+    if row is None:
+        return None
+    return Summary(
+        position=row["position"],
+        recorded_at=row["recorded_at"],
+        timezone=row["timezone"],
+        topics={(subject, topic, source): Figures(*sums) for subject, topic, source, *sums in row["topics"]},
+        activity={slot: Amount(*amount) for slot, *amount in row["activity"]},
+    )
