@@ -1,0 +1,14 @@
+"""E-mails: one spelling of an address, and the keyed hash that stands for it where the address must not rest."""
+
+import hmac
+from unicodedata import normalize
+
+
+def normalise(email: str) -> str:
+    """Return the spelling under which two addresses are the same: no outer space, NFC, case folded."""
+    return normalize("NFC", email.strip()).casefold()
+
+
+def email_hmac(key: bytes, email: str) -> bytes:
+    """Return HMAC-SHA-256 of the normalised address; without the key nobody can test a guess."""
+    return hmac.digest(key, normalise(email).encode(), "sha256")
