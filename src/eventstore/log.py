@@ -86,7 +86,7 @@ class _History:
         for aggregate in aggregates:
             events = cast("Sequence[Event]", aggregate.collect_events())
             if events:
-                self.heads[stream_of(aggregate.CATEGORY, aggregate.id)] = events[0].originator_version - 1
+                self.heads.setdefault(stream_of(aggregate.CATEGORY, aggregate.id), events[0].originator_version - 1)
             self.events += [(event, event.originator_version) for event in events]
             self.saved.append(aggregate)
 

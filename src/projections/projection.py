@@ -19,10 +19,13 @@ class Seen(NamedTuple):
 class Projection(Protocol):
     """A read model in the making. `fold` is pure; `write` runs in the transaction of the cursors."""
 
-    name: str
-    """As in `read.cursors` and in the names of its tables."""
-    handles: frozenset[str]
-    """Public names of the events it folds."""
+    @property
+    def name(self) -> str:
+        """Its name in `read.cursors` and in the names of its tables."""
+
+    @property
+    def handles(self) -> frozenset[str]:
+        """Public names of the events it folds."""
 
     def fold(self, events: Sequence[Seen]) -> Any:  # noqa: ANN401  each read model has a shape of its own
         """Fold events, in position order, into what changes."""

@@ -1,0 +1,104 @@
+"""Wiring: the composition root; what a process is made of, opened in order and closed in reverse."""
+
+import json
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+
+from adapters.cache import Cache
+from adapters.identity import SupabaseIdentity
+from adapters.registrations import PostgresRegistrations
+from adapters.settings import Settings
+from adapters.tokens import TokenVerifier
+from commands.register_user import RegistrationPorts
+from eventstore.appender import Appender
+from eventstore.connections import APP, KEYS, create_pool
+from eventstore.fingerprints import Fingerprints
+from eventstore.keys import KeyStore, MasterKeys
+from eventstore.log import EventLog
+from eventstore.reader import LogReader
+from projections.get_progress_summary import GetProgressSummary
+from projections.user_profile import GetUserProfile
+
+HTTP_TIMEOUT = 10.0
+"""Seconds any one call to the identity provider may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What the API calls: the log and the queries, identity, and the cache."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    log: EventLog
+    reader: LogReader
+    cache: Cache
+    identity: SupabaseIdentity
+    verifier: TokenVerifier
+    registrations: PostgresRegistrations
+    registration: RegistrationPorts
+    get_progress_summary: GetProgressSummary
+    get_user_profile: GetUserProfile
+    email_key: bytes
+    """Key of the HMAC that stands for an e-mail wherever it must not be read."""
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings, read_master_keys: Callable[[], str] | None = None) -> AsyncIterator[Backend]:
+    """Open everything an API process needs; no machine has to be there yet.
+
+    `read_master_keys` reads the key set anew when a version turns up that this process does not know.
+    """
+    dsn = settings.database_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        pool = await create_pool(dsn, APP, size=10)
+        stack.push_async_callback(pool.close)
+        key_pool = await create_pool(dsn, KEYS, size=2)
+        stack.push_async_callback(key_pool.close)
+        appender = Appender(dsn, queue_limit=settings.append_queue)
+        await appender.start()
+        stack.push_async_callback(appender.stop)
+        cache = Cache(settings.redis_url.get_secret_value())
+        stack.push_async_callback(cache.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=HTTP_TIMEOUT))
+        keys = KeyStore(key_pool, MasterKeys(read_master_keys or settings.master_keys.get_secret_value))
+        fingerprint_keys = settings.fingerprint_keys.get_secret_value()
+        reader = LogReader(pool)
+        log = EventLog(reader, appender, keys, Fingerprints(fingerprint_keys))
+        identity = SupabaseIdentity(
+            http,
+            url=settings.supabase_url,
+            publishable_key=settings.supabase_publishable_key.get_secret_value(),
+            secret_key=settings.supabase_secret_key.get_secret_value(),
+        )
+        email_key = _oldest(fingerprint_keys)
+        registrations = PostgresRegistrations(pool, email_key, identity)
+        yield Backend(
+            settings=settings,
+            pool=pool,
+            log=log,
+            reader=reader,
+            cache=cache,
+            identity=identity,
+            verifier=TokenVerifier(
+                http,
+                jwks_url=f"{settings.supabase_url.rstrip('/')}/auth/v1/.well-known/jwks.json",
+                issuer=settings.issuer,
+                audience=settings.jwt_audience,
+            ),
+            registrations=registrations,
+            registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
+            get_progress_summary=GetProgressSummary(pool, reader, cache),
+            get_user_profile=GetUserProfile(pool, reader, keys, cache),
+            email_key=email_key,
+        )
+
+
+def _oldest(key_set: str) -> bytes:
+    """Return the key that outlives rotations longest, so that an e-mail keeps its HMAC."""
+    keys: dict[str, str] = json.loads(key_set)
+    return b64decode(keys[min(keys, key=int)])
