@@ -203,11 +203,14 @@ class Cache:
             await self._run(_INVALIDATE, list(positions), FLOOR, *positions.values())
 
     async def drop_values(self) -> None:
-        """Drop every cached profile and summary, with its lease; `CacheAway` means: try again."""
+        """Drop every cached value and every lease taken before this call; `CacheAway` means: try again."""
         try:
-            async for key in self._redis.scan_iter(match="user:*", count=1000):
-                if not key.endswith(b":floor"):
-                    await self._redis.unlink(key)
+            for pattern in ("user:*", "content:*"):
+                cursor = None
+                while cursor != 0:
+                    cursor, keys = await self._redis.scan(cursor or 0, match=pattern, count=1000)
+                    if stale := [key for key in keys if not key.endswith(b":floor")]:
+                        await self._redis.unlink(*stale)
         except (RedisError, OSError) as error:
             raise CacheAway from error
 
