@@ -209,7 +209,7 @@ class Cache:
                 cursor = None
                 while cursor != 0:
                     cursor, keys = await self._redis.scan(cursor or 0, match=pattern, count=1000)
-                    if stale := [key for key in keys if not key.endswith(b":floor")]:
+                    if stale := [key for key in cast("list[bytes]", keys) if not key.endswith(b":floor")]:
                         await self._redis.unlink(*stale)
         except (RedisError, OSError) as error:
             raise CacheAway from error
