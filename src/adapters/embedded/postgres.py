@@ -36,11 +36,11 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
 }
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class EmbeddedPostgres:
-    """One Postgres server for one machine; `durable=False` is for tests alone."""
+    """One Postgres server for one machine; `durable=False`, which survives kills but no power cut, is for tests."""
 
     name = "postgres"
 

@@ -36,7 +36,7 @@ async def spawn(
     its own children lives the file stays locked, however this process ends, and no reused process id can mislead.
     Call it from the main thread: Linux ties the death signal to the thread that forked.
     """
-    held = await _take_over(lock, stop_signal)
+    held = await _take_over(lock, stop_signal, 5.0)
     try:
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
@@ -58,6 +58,17 @@ async def spawn(
     finally:
         os.close(held)
     return process
+
+
+def hold(lock: Path) -> int | None:
+    """Lock a file for this process alone, not for its children, and return its descriptor; None if another holds it."""
+    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return None
+    return held
 
 
 async def end(process: asyncio.subprocess.Process, stop_signal: signal.Signals, seconds: float) -> bool:
@@ -84,31 +95,37 @@ def _die_with(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:
     return ask_the_kernel
 
 
-async def end_leftover(lock: Path, stop_signal: signal.Signals) -> None:
-    """End the process of an earlier run that still holds this lock, if there is one."""
-    os.close(await _take_over(lock, stop_signal))
+async def end_leftover(lock: Path, stop_signal: signal.Signals, seconds: float = 5.0) -> None:
+    """End the process of an earlier run that still holds this lock, if there is one: killed after that many seconds."""
+    os.close(await _take_over(lock, stop_signal, seconds))
 
 
-async def _take_over(lock: Path, stop_signal: signal.Signals) -> int:
+async def _take_over(lock: Path, stop_signal: signal.Signals, seconds: float) -> int:
     held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for request in (None, stop_signal, signal.SIGKILL):
         if request is not None:
             _signal_owner(held, request)
-        if await _locked(held, 0.0 if request is None else 5.0):
+        if await _locked(held, 0.0 if request is None else seconds):
             return held
     os.close(held)
     raise DidNotStart(f"a process of an earlier run still holds {lock} and cannot be ended")
 
 
 def _signal_owner(held: int, request: signal.Signals) -> None:
-    """Signal the child that wrote its id there, which leads a session as all our children do.
+    """Signal the child that wrote its id there and all of its group; our children lead a session and a group.
 
-    The child itself may be gone, its own children holding the lock for a moment more, and its id another's by now.
+    A group keeps its id reserved while a member lives, so a dead leader's id can't mean a stranger; an id that is in
+    use by one who leads no session is a stranger's, and left alone.
     """
     written = os.pread(held, 20, 0)
+    if not written.isdigit():
+        return
+    leader = int(written)
     with suppress(ProcessLookupError):
-        if written.isdigit() and os.getsid(int(written)) == int(written):
-            os.kill(int(written), request)
+        if os.getsid(leader) != leader:
+            return
+    with suppress(ProcessLookupError):
+        os.killpg(leader, request)
 
 
 async def _locked(held: int, seconds: float) -> bool:

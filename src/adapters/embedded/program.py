@@ -33,7 +33,7 @@ class Program:
         self._path = path
 
     async def start(self, seconds: float = 60.0) -> None:
-        """Start it and wait until it is ready. Raises `DidNotStart` when it ends before, or takes too long."""
+        """Start it, in the environment as it is now, and wait until it is ready, or raise `DidNotStart`."""
         self.process = await spawn(self._command, lock=self._lock, log=self._log, environment=self._environment)
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds

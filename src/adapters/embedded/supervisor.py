@@ -59,7 +59,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         began = loop.time()
         await part.start()
-        self._say(f"  {part.name:<11} {part.address:<30} {loop.time() - began:4.1f} s")
+        self._say(started(part.name, part.address, loop.time() - began))
         self._keepers.append(asyncio.create_task(self._keep(part)))
 
     async def _keep(self, part: Part) -> None:
@@ -86,6 +86,11 @@ class Supervisor:
             else:
                 self._say(f"  {part.name} is up again after {loop.time() - began:.1f} s")
                 return pause
+
+
+def started(name: str, where: str, seconds: float) -> str:
+    """Say what is up, where, and how long it took, in columns."""
+    return f"  {name:<11} {where:<18} {seconds:5.1f} s"
 
 
 def _how_it_ended(code: int) -> str:

@@ -1,0 +1,39 @@
+"""Exits: what goes wrong is told in a sentence on stderr, with an exit code that a script can tell apart.
+
+0  it was done
+1  it failed
+2  the command line or the settings are wrong
+3  a machine it needs cannot be reached; try again later
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import typer
+
+from adapters.embedded.loopback import NoFreePort
+from adapters.embedded.process import DidNotStart
+from adapters.embedded.unprivileged import NoUnprivilegedUser
+from adapters.migrations import MigrationsRefused
+from adapters.settings import SettingsInvalid
+
+FAILED, WRONG, UNREACHABLE = 1, 2, 3
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the errors an operator can mend into a sentence and an exit code; anything else keeps its traceback."""
+    try:
+        yield
+    except SettingsInvalid as error:
+        raise _exit(f"The settings are not complete:\n{error}", WRONG) from None
+    except (MigrationsRefused, DidNotStart, NoFreePort, NoUnprivilegedUser) as error:
+        raise _exit(str(error) or str(type(error).__doc__), FAILED) from None
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise _exit(f"A machine cannot be reached ({type(error).__name__})", UNREACHABLE) from None
+
+
+def _exit(sentence: str, code: int) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(code)

@@ -1,0 +1,167 @@
+"""Machine: Postgres, Valkey, the auth stand-in, the projector and the API as one system under one supervisor."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+
+from adapters.embedded.keys import ensure_keys
+from adapters.embedded.logs import fresh_log
+from adapters.embedded.loopback import free_port, is_free
+from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.process import DidNotStart, hold
+from adapters.embedded.program import Program
+from adapters.embedded.supervisor import Supervisor, started
+from adapters.embedded.valkey import EmbeddedValkey
+from adapters.migrations import migrate
+from adapters.settings import PREFIX, load_settings, read_environment_file, write_environment_file
+from cli.exits import plain_errors
+
+_AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
+_API_IS_UP = "/health/ready"
+
+
+def run(port: int, metrics_port: int, directory: Path) -> None:
+    """Run the machine in this directory until SIGINT, SIGTERM or SIGHUP; a second one is refused there."""
+    with plain_errors():
+        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if (held := hold(directory / "lock")) is None:
+            raise DidNotStart(f"Afterschool runs in {directory} already: stop it first, or choose another --data-dir.")
+        try:
+            asyncio.run(_run(Machine(port, metrics_port, directory)))
+        finally:
+            os.close(held)
+
+
+async def _run(machine: "Machine") -> None:
+    stop = asyncio.Event()
+    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(request, stop.set)
+    starting = asyncio.create_task(machine.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await stopping
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        await asyncio.wait({starting, stopping})
+        await machine.stop()
+
+
+class Machine:
+    """The parts of one system and how they find each other."""
+
+    def __init__(self, port: int, metrics_port: int, directory: Path) -> None:
+        before = read_environment_file(directory / "environment")
+        keys = ensure_keys(directory / "keys", data_exists=(directory / "postgres" / "data").exists())
+        (directory / "run").mkdir(mode=0o700, exist_ok=True)
+        self._directory = directory
+        self._port = port or free_port()
+        self._postgres = EmbeddedPostgres(
+            directory / "postgres", _port(before.get(f"{PREFIX}DATABASE_URL")), log=self._log("postgres")
+        )
+        self._valkey = EmbeddedValkey(
+            directory / "valkey", _port(before.get(f"{PREFIX}REDIS_URL")), log=self._log("valkey")
+        )
+        auth_port = free_port(_port(before.get(f"{PREFIX}SUPABASE_URL")))
+        metrics_port = metrics_port or free_port(int(before.get(f"{PREFIX}METRICS_PORT", 0)))
+        ours = {
+            "DATA_DIR": str(directory),
+            "HOST": "127.0.0.1",
+            "PORT": str(self._port),
+            "METRICS_HOST": "127.0.0.1",
+            "METRICS_PORT": str(metrics_port),
+            "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
+            **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
+        }
+        self._environment = _inherited(ours) | {f"{PREFIX}{name}": value for name, value in ours.items()}
+        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(free_port(metrics_port + 1))}, self._environment)
+        self._auth = self._program("auth", ["adapters.embedded.auth"], auth_port, _AUTH_IS_UP)
+        self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
+        self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
+        self._supervisor = Supervisor(
+            [(1.5, (self._postgres, self._valkey)), (1.0, (self._auth, self._projector)), (2.0, (self._api,))], say
+        )
+
+    async def start(self) -> None:
+        """Bring everything up and say where it is. Raises `DidNotStart`, `SettingsInvalid` or `MigrationsRefused`."""
+        await self._api.end_leftover()
+        if not is_free(self._port):
+            raise DidNotStart(f"Another program listens on port {self._port}; choose another one with --port.")
+        await self._supervisor.start(self._postgres, self._valkey)
+        for note in self._postgres.notes:
+            say(f"  ({note})")
+        self._publish_addresses()
+        load_settings(self._environment)
+        await self._migrate()
+        await self._supervisor.start(self._auth, self._projector, self._api)
+        say(f"Logs: {self._directory / 'logs'}   Stop: Ctrl-C")
+        say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
+
+    async def stop(self) -> None:
+        """Stop whatever is up."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._supervisor.stop()
+        say(f"Stopped after {loop.time() - began:.1f} s. The data is in {self._directory}")
+
+    async def _migrate(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        applied = await migrate(self._postgres.url)
+        say(started("migrations", f"{len(applied)} applied", loop.time() - began))
+
+    def _publish_addresses(self) -> None:
+        """Tell the programs started from now on, and other commands run in this place, where things are."""
+        self._environment[f"{PREFIX}DATABASE_URL"] = self._postgres.url
+        self._environment[f"{PREFIX}REDIS_URL"] = self._valkey.url
+        settings = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
+        write_environment_file(self._directory / "environment", settings)
+
+    def _program(
+        self,
+        name: str,
+        module: list[str],
+        port: int = 0,
+        path: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
+        return Program(
+            name,
+            [sys.executable, "-P", "-m", *module],
+            lock=self._directory / "run" / name,
+            log=self._log(name),
+            environment=self._environment if environment is None else environment,
+            port=port,
+            path=path,
+        )
+
+    def _log(self, name: str) -> Path:
+        return fresh_log(self._directory / "logs", name)
+
+
+def say(line: str) -> None:
+    """Print a line; a reader that went away is no reason to stop."""
+    with suppress(OSError):
+        typer.echo(line)
+
+
+def _inherited(ours: Iterable[str]) -> dict[str, str]:
+    """Return this process's environment without what this machine decides itself, be it given as value or as file."""
+    decided = {"DATABASE_URL", "REDIS_URL", *(name.removesuffix("_FILE") for name in ours)}
+    names = {f"{PREFIX}{name}{suffix}" for name in decided for suffix in ("", "_FILE")}
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+def _port(url: str | None) -> int:
+    return (urlsplit(url).port or 0) if url else 0

@@ -1,0 +1,38 @@
+"""`afterschool up`: one machine, one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int, typer.Option(envvar="AFTERSCHOOL_PORT", min=0, max=65535, help="Port of the HTTP API.")
+    ] = 8000,
+    metrics_port: Annotated[
+        int,
+        typer.Option(
+            envvar="AFTERSCHOOL_METRICS_PORT",
+            min=0,
+            max=65535,
+            help="Port of the API's metrics, the projector's being the next one; 0 takes free ones.",
+        ),
+    ] = 0,
+    data_dir: Annotated[
+        Path, typer.Option(envvar="AFTERSCHOOL_DATA_DIR", help="Where data, keys and logs are kept.", file_okay=False)
+    ] = Path(".afterschool"),
+) -> None:
+    """Run the whole system on this machine.
+
+    Starts Postgres, Valkey, a stand-in for Supabase Auth, the projector and the API, all on 127.0.0.1, and starts
+    again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
+    themselves. Port 0 takes a free one.
+    """
+    typer.echo(f"Starting Afterschool in {data_dir.absolute()}")
+    from cli.machine import run  # noqa: PLC0415  the first line does not wait for what everything else needs
+
+    run(port, metrics_port, data_dir.absolute())
