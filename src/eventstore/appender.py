@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import structlog
@@ -21,7 +22,8 @@ from domain.errors import ClocksDiffer, LogBusy, LogUnavailable
 from eventstore.append import Accepted, Append, EventRow, Known, Stale, Verdict
 from eventstore.connections import LOST, connect_writer
 
-MAX_COMMANDS = 1024
+MAX_COMMANDS = 128
+"""Enough to share one commit; few enough that the next batch is decided while this one commits."""
 MAX_BYTES = 1 << 20
 DEADLINE = 10.0
 """Seconds a command may wait for an unreachable log before its caller is told that the outcome is unknown."""
@@ -77,6 +79,8 @@ class Appender:
         Raises `LogBusy` when too many wait, `ClocksDiffer`, and `LogUnavailable` when the outcome is unknown after
         10 s. A cancelled caller's command may still be appended.
         """
+        if not append.rows:
+            raise ValueError("a command that is accepted has at least one event")
         if len(self._queue) >= self._limit or self._stopping:
             raise LogBusy
         waiting = _Waiting(append, asyncio.get_running_loop().create_future())
@@ -165,6 +169,7 @@ class Appender:
                 waiting.answer.set_exception(failure)
 
 
+_CAUSES = ("causation_id", "correlation_id")
 _CALL = f"select * from append({', '.join(f'${n}' for n in range(1, 31))})"  # noqa: S608  only placeholders
 
 
@@ -192,24 +197,45 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
         first += len(append.rows)
         lasts.append(first - 1)
     h_command, h_stream, h_version = zip(*heads, strict=True) if heads else ((), (), ())
-    part, stream_, version_, *rest = zip(*rows, strict=True)
+    columns: dict[str, Sequence[Any]] = dict(zip(EventRow._fields, zip(*rows, strict=True), strict=True))
+    own_cause = {name: None if columns[name] == columns["command_id"] else columns[name] for name in _CAUSES}
+    single = len(rows) == len(appends)
     return (
         touched_twice,
         [a.command_id for a in appends],
         [a.operation for a in appends],
         [a.fingerprint for a in appends],
         [a.fingerprint_key for a in appends],
-        firsts,
-        lasts,
+        None if single else firsts,
+        None if single else lasts,
         h_command,
         h_stream,
         h_version,
-        part,
-        stream_,
-        version_,
-        nths,
-        *rest,
+        columns["part"],
+        columns["stream"],
+        _said(columns["version"]),
+        None if max(nths) <= 1 else nths,
+        columns["event_id"],
+        columns["type"],
+        columns["schema"],
+        columns["subject"],
+        columns["command_id"],
+        own_cause["causation_id"],
+        own_cause["correlation_id"],
+        columns["actor"],
+        _said(columns["on_behalf_of"]),
+        _said(columns["consent_id"]),
+        _said(columns["traceparent"]),
+        columns["occurred_at"],
+        columns["data"],
+        _said(columns["sealed"]),
+        _said(columns["commitment"]),
     )
+
+
+def _said(column: Sequence[object]) -> Sequence[object] | None:
+    """Return a column, or None if it says nothing: encoding an empty column costs as much as a full one."""
+    return column if any(column) else None
 
 
 def _answer(batch: Sequence[_Waiting], row: asyncpg.Record, *, resent: bool) -> None:

@@ -78,6 +78,8 @@ $$;
 -- Commands c_*: ids and fingerprints, and the ordinals of their first and last event in the batch.
 -- Heads h_*: which stream must be at which version for command h_command (its own exact writes, and its guards).
 -- Events e_*: version 0 means "wherever the stream ends", plus e_nth, the how-manieth such event of its stream here.
+-- A list that says nothing may be null: c_first and c_last where every command has one event, e_version where all is
+-- appended at the end, e_nth where no stream recurs, e_causation and e_correlation where they are the command itself.
 -- touched_twice: some stream is checked and also written more than once in this batch, so order within it matters.
 --
 -- Answers base (the head before) and one verdict a command, or a null list when all were accepted as sent:
@@ -123,16 +125,19 @@ begin
     ) then
         begin
             insert into commands
-            select c.id, c.operation, c.fingerprint, c.fingerprint_key, base + c.first, base + c.last
+            select
+                c.id, c.operation, c.fingerprint, c.fingerprint_key,
+                base + coalesce(c.first, c.ordinal), base + coalesce(c.last, c.ordinal)
             from unnest(c_id, c_operation, c_fingerprint, c_fingerprint_key, c_first, c_last)
-                as c(id, operation, fingerprint, fingerprint_key, first, last);
+                with ordinality as c(id, operation, fingerprint, fingerprint_key, first, last, ordinal);
             insert into events
             select
                 1, base + i.ordinal, i.part, i.stream,
-                case when i.version > 0 then i.version else i.nth + coalesce(
+                case when i.version > 0 then i.version else coalesce(i.nth, 1) + coalesce(
                     (select e.version from events as e where e.stream = i.stream order by e.version desc limit 1), 0
                 ) end,
-                i.id, i.type, i.schema, i.subject, i.command, i.causation, i.correlation, i.actor,
+                i.id, i.type, i.schema, i.subject, i.command, coalesce(i.causation, i.command),
+                coalesce(i.correlation, i.command), i.actor,
                 i.on_behalf_of, i.consent, i.traceparent, i.occurred_at, stamp, i.data::json, i.sealed, i.commitment
             from unnest(
                 e_part, e_stream, e_version, e_nth, e_id, e_type, e_schema, e_subject, e_command, e_causation,
@@ -176,8 +181,8 @@ begin
             known_keys[c] := null;
             continue;
         end if;
-        a := c_first[c];
-        b := c_last[c];
+        a := coalesce(c_first[c], c);
+        b := coalesce(c_last[c], c);
         verdicts[c] := 'a';
         firsts[c] := next + 1;
         lasts[c] := next + 1 + b - a;
@@ -191,7 +196,8 @@ begin
             insert into events values (
                 1, next, e_part[n], e_stream[n],
                 case when e_version[n] > 0 then e_version[n] else stream_head(e_stream[n]) + 1 end,
-                e_id[n], e_type[n], e_schema[n], e_subject[n], e_command[n], e_causation[n], e_correlation[n],
+                e_id[n], e_type[n], e_schema[n], e_subject[n], e_command[n],
+                coalesce(e_causation[n], e_command[n]), coalesce(e_correlation[n], e_command[n]),
                 e_actor[n], e_on_behalf_of[n], e_consent[n], e_traceparent[n], e_occurred_at[n], stamp,
                 e_data[n]::json, e_sealed[n], e_commitment[n]
             );
