@@ -80,6 +80,13 @@ class SupabaseIdentity:
         self._secret_key = secret_key
         self._deadline = deadline
 
+    async def ping(self) -> None:
+        """Raise `IdentityUnavailable` unless the provider answers now."""
+        try:
+            (await self._http.get(f"{self._url}/.well-known/jwks.json")).raise_for_status()
+        except httpx.HTTPError:
+            raise IdentityUnavailable from None
+
     async def login(self, email: str, password: str) -> Tokens:
         """Sign in; raises `CredentialsWrong` alike for a wrong password and an unknown e-mail."""
         async with _credentials(self._deadline):
