@@ -6,6 +6,7 @@
 3  a machine it needs cannot be reached; try again later
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +32,11 @@ def plain_errors() -> Iterator[None]:
     except (MigrationsRefused, DidNotStart, NoFreePort, NoUnprivilegedUser) as error:
         raise _exit(str(error) or str(type(error).__doc__), FAILED) from None
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise _exit(f"A machine cannot be reached ({type(error).__name__})", UNREACHABLE) from None
+        if isinstance(error, OSError) and error.filename is not None:
+            raise _exit(f"{error.filename}: {error.strerror}", FAILED) from None
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise _exit("Another program listens where this one should.", FAILED) from None
+        raise _exit(f"A machine cannot be reached ({type(error).__name__}); is it up?", UNREACHABLE) from None
 
 
 def _exit(sentence: str, code: int) -> typer.Exit:

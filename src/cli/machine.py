@@ -30,6 +30,7 @@ _API_IS_UP = "/health/ready"
 
 def run(port: int, metrics_port: int, directory: Path) -> None:
     """Run the machine in this directory until SIGINT, SIGTERM or SIGHUP; a second one is refused there."""
+    say(f"  in {directory}")
     with plain_errors():
         directory.mkdir(mode=0o711, parents=True, exist_ok=True)
         if (held := hold(directory / "lock")) is None:
@@ -90,7 +91,7 @@ class Machine:
         self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
         self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
         self._supervisor = Supervisor(
-            [(1.5, (self._postgres, self._valkey)), (1.0, (self._auth, self._projector)), (2.0, (self._api,))], say
+            [(2.0, (self._postgres, self._valkey)), (0.8, (self._auth, self._projector)), (1.8, (self._api,))], say
         )
 
     async def start(self) -> None:

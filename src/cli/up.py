@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cli.machine import run
+
 app = typer.Typer()
 
 
@@ -32,7 +34,4 @@ def up(
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
     """
-    typer.echo(f"Starting Afterschool in {data_dir.absolute()}")
-    from cli.machine import run  # noqa: PLC0415  the first line does not wait for what everything else needs
-
     run(port, metrics_port, data_dir.absolute())

@@ -1,0 +1,37 @@
+"""Command line: `afterschool <command>`; only the command asked for is imported, so that each answers at once."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import typer
+
+COMMANDS = {
+    "up": "Run the whole system on this machine.",
+    "serve": "Serve the HTTP API.",
+    "project": "Keep the read models up to date with the log.",
+    "migrate": "Bring the database's schema up to date.",
+}
+"""Each command and each group of commands is a module of this name beside this one, with a Typer called `app`."""
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """Build the command line: the command that is asked for, and a line about each of the others."""
+    app = typer.Typer(
+        help="Run, operate and read Afterschool.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_callback)
+    asked_for = next((argument for argument in arguments if argument in COMMANDS), None)
+    for name, line in COMMANDS.items():
+        if name == asked_for:
+            app.add_typer(import_module(f"cli.{name}").app)
+        else:
+            app.command(name, help=line)(_callback)
+    return app
+
+
+def _callback() -> None:
+    """Do nothing: it only makes room for commands."""

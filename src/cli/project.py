@@ -1,0 +1,38 @@
+"""`afterschool project`: the projector as a process of its own."""
+
+import asyncio
+import signal
+
+import typer
+import uvloop
+
+from adapters.settings import Settings, load_settings
+from api.metrics import metrics_listener
+from cli.exits import plain_errors
+from cli.log_lines import log_as_json
+from workers.run import run_projector
+
+app = typer.Typer()
+
+
+@app.command()
+def project() -> None:
+    """Keep the read models up to date with the log.
+
+    Any number may run: of two, only one has an effect on a student at a time. SIGTERM and SIGINT stop it.
+    """
+    with plain_errors():
+        settings = load_settings()
+        log_as_json()
+        with (
+            metrics_listener(settings.metrics_host, settings.metrics_port),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(_project(settings))
+
+
+async def _project(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for request in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(request, stop.set)
+    await run_projector(settings, stop)

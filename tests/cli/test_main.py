@@ -1,0 +1,57 @@
+"""Command line: it answers at once, imports only what is asked for, and lists what there is."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.command_line import COMMANDS, command_line
+
+HEAVY = {"asyncio", "asyncpg", "fastapi", "httpx", "pydantic", "redis", "rich", "supabase", "typer", "uvicorn"}
+FIRST_LINE = """
+import builtins
+import sys
+
+def first_line(line, **_):
+    sys.stdout.write(line + chr(10) + " ".join(sys.modules))
+    sys.exit()
+
+builtins.print = first_line
+sys.argv = ["afterschool", "up"]
+from cli.main import main
+main()
+"""
+
+
+def test_nothing_heavy_is_imported_before_the_first_line_is_printed() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_LINE], capture_output=True, text=True, check=True)
+    line, modules = done.stdout.splitlines()
+
+    assert line == "Starting Afterschool"
+    assert HEAVY & set(modules.split()) == set()
+
+
+def test_help_lists_every_command_and_imports_none_of_them() -> None:
+    program = "import sys; from cli.command_line import command_line\ntry: command_line([])(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert all(name in done.stdout and line in done.stdout for name, line in COMMANDS.items())
+    assert not {f"cli.{name}" for name in COMMANDS} & set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_as_it_is_listed(name: str) -> None:
+    shown = CliRunner().invoke(command_line([name]), [name, "--help"], env={"COLUMNS": "120"})
+
+    assert shown.exit_code == 0
+    assert COMMANDS[name] in shown.stdout
+    assert isinstance(import_module(f"cli.{name}").app, typer.Typer)
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    shown = CliRunner().invoke(command_line(["fly"]), ["fly"])
+
+    assert shown.exit_code == 2
