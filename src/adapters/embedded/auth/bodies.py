@@ -1,12 +1,13 @@
 """Bodies: what clients send, read as Supabase reads it: unknown members are ignored, wrong types are `bad_json`."""
 
 import asyncio
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from adapters.emails import normalise
@@ -23,13 +24,21 @@ _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 _DURATION = re.compile(r"(?:\d{1,9}[hms])+")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 
+
+def _finite(metadata: Metadata) -> Metadata:
+    """Refuse numbers that JSON does not have, which the parser lets pass."""
+    json.dumps(metadata, allow_nan=False)
+    return metadata
+
+
 Role = Annotated[str, Field(pattern=r"^[a-z_]{0,63}$")]
+SentMetadata = Annotated[Metadata, AfterValidator(_finite)]
 
 
 class Body(BaseModel):
     """A request's JSON object."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="ignore")
 
 
 class Credentials(Body):
@@ -38,7 +47,7 @@ class Credentials(Body):
     email: str = ""
     phone: str = ""
     password: str = ""
-    data: Metadata | None = None
+    data: SentMetadata | None = None
 
 
 class Refreshing(Body):
@@ -62,8 +71,8 @@ class Attributes(Body):
     password: str | None = None
     password_hash: str | None = None
     email_confirm: bool = False
-    app_metadata: Metadata | None = None
-    user_metadata: Metadata | None = None
+    app_metadata: SentMetadata | None = None
+    user_metadata: SentMetadata | None = None
     ban_duration: str | None = None
     role: Role | None = None
 

@@ -15,6 +15,8 @@ from secrets import token_bytes, token_hex
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from adapters.embedded.durable import sync_directory
+
 SECRETS = ("lookup", "seal", "refresh")
 
 
@@ -106,15 +108,7 @@ def _write(file: Path, keys: AuthKeys, *, replace: bool) -> None:
                 file.hardlink_to(part)
     finally:
         part.unlink(missing_ok=True)
-    _sync(file.parent)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_directory(file.parent)
 
 
 def _secrets(keys: AuthKeys) -> dict[str, bytes]:
