@@ -99,7 +99,7 @@ def decode(record: Record, personal: Mapping[str, object] | Hidden = Hidden.SEAL
         state.update(dict.fromkeys(shape.personal, personal) if isinstance(personal, Hidden) else personal)
     for version in range(record.schema, event_type.class_version):
         getattr(event_type, f"upcast_v{version}_v{version + 1}")(state)
-    state["originator_id"] = UUID(record.stream[-36:])
+    state["originator_id"] = record.subject or UUID(record.stream[-36:])
     state["originator_version"] = record.version
     state["timestamp"] = record.occurred_at
     decoded: Event = event_type.__pydantic_validator__.validate_python(state, strict=False)

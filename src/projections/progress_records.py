@@ -21,9 +21,9 @@ class ProgressRecords:
         """Return a row for each report."""
         return [
             (
+                event.originator_id,
                 record.position,
                 record.event_id,
-                event.originator_id,
                 event.subject,
                 event.topic,
                 event.score,
@@ -40,16 +40,7 @@ class ProgressRecords:
     async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: list[Row]) -> None:
         """Insert the rows."""
         if changes:
-            await connection.execute(
-                """
-                insert into read.progress_records_g1
-                select * from unnest(
-                    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[], $8::boolean[],
-                    $9::text[], $10::timestamptz[], $11::timestamptz[]
-                )
-                """,
-                *zip(*changes, strict=True),
-            )
+            await connection.copy_records_to_table("progress_records_g1", schema_name="read", records=changes)
 
     def stale_keys(self, changes: list[Row]) -> Mapping[str, int]:  # noqa: ARG002  nothing of it is cached
         """Return nothing: reports are not cached one by one."""

@@ -49,7 +49,7 @@ class Summary:
 
     def take_in(self, event: ProgressRecorded, position: int) -> None:
         """Add one practice report."""
-        at = event.timestamp.astimezone(UTC)
+        at = event.timestamp
         figures = Figures(1, event.score, event.score, event.score, at, position, event.completed, event.time_spent)
         self.topics[event.subject, event.topic, event.source].add(figures)
         slot, amount = slot_of(at), Amount(1, event.time_spent)

@@ -1,9 +1,8 @@
 """User profile: who someone is, as the contract's UserProfile; personal columns stay sealed until they are read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -28,8 +27,7 @@ def cache_key(user_id: UUID) -> str:
     return f"user:{user_id}:profile"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One user's clear fields, and the sealed ones exactly as their event holds them."""
 
     user_id: UUID
@@ -104,7 +102,6 @@ class UserProfiles:
     async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: list[Row]) -> None:
         """Insert the rows."""
         if changes:
-            columns = zip(*((getattr(row, name) for name in Row.__slots__) for row in changes), strict=True)
             await connection.execute(
                 """
                 insert into read.user_profile_g1
@@ -113,7 +110,7 @@ class UserProfiles:
                     $7::timestamptz[], $8::timestamptz[], $9::text[], $10::uuid[], $11::smallint[], $12::bytea[]
                 )
                 """,
-                *columns,
+                *zip(*changes, strict=True),
             )
 
     def stale_keys(self, changes: list[Row]) -> dict[str, int]:

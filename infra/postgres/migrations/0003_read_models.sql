@@ -33,9 +33,9 @@ create table read.user_profile_g1 (
 );
 
 create table read.progress_records_g1 (
-    position bigint primary key,
-    id uuid not null,
     student_id uuid not null,
+    position bigint not null,
+    id uuid not null,
     subject text not null,
     topic text not null,
     score int not null,
@@ -43,10 +43,9 @@ create table read.progress_records_g1 (
     completed boolean not null,
     source text not null,
     occurred_at timestamptz not null,
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    primary key (student_id, position)
 );
-
-create index progress_records_g1_student on read.progress_records_g1 (student_id, position);
 
 create table read.progress_students_g1 (
     student_id uuid primary key,
