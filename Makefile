@@ -25,7 +25,7 @@ check: $(VENV)/dev.stamp ## style, types, layers and dependencies
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry .
+	$(BIN)/deptry src
 
 test: check ## check, then run every test (ARGS="tests/domain -k name")
 	$(BIN)/pytest -m "not long" $(ARGS)

@@ -35,7 +35,11 @@ def test_nothing_heavy_is_imported_before_the_first_line_is_printed() -> None:
 
 
 def test_help_lists_every_command_and_imports_none_of_them() -> None:
-    program = "import sys; from cli.command_line import command_line\ntry: command_line([])(['--help'])\nfinally: print(*sys.modules)"
+    program = (
+        "import sys; from cli.command_line import command_line\n"
+        "try: command_line([])(['--help'])\n"
+        "finally: print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert all(name in done.stdout and line in done.stdout for name, line in COMMANDS.items())
