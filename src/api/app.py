@@ -1,0 +1,72 @@
+"""App: the HTTP API put together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+import asyncpg
+from fastapi import FastAPI
+from prometheus_client import REGISTRY, CollectorRegistry
+from starlette.exceptions import HTTPException
+
+from adapters.settings import Settings
+from adapters.wiring import Backend, open_backend
+from api.cors import Cors
+from api.envelope import Envelope
+from api.errors import on_error, on_http_exception, on_lost
+from api.health import Readiness
+from api.metrics import RequestMetrics
+from api.openapi import describe
+from api.routes import auth, health, problems, progress, users
+from domain.errors import AfterschoolError
+from eventstore.connections import LOST
+
+ROUTES = (*progress.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *problems.ROUTES)
+
+OpenBackend = Callable[[Settings], AbstractAsyncContextManager[Backend]]
+
+
+def create_app(
+    settings: Settings, open_backend: OpenBackend = open_backend, registry: CollectorRegistry = REGISTRY
+) -> FastAPI:
+    """Return the application; its backend is opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_backend(settings) as backend:
+            app.state.backend = backend
+            app.state.readiness = readiness_of(backend)
+            yield
+
+    app = FastAPI(
+        title="Afterschool",
+        version=version("afterschool"),
+        summary="After-school learning, from kindergarten to grade 8.",
+        lifespan=lifespan,
+        openapi_url="/openapi.json" if settings.docs else None,
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.router.routes[:0] = ROUTES  # before FastAPI's own, because the first match wins and these are the many
+    app.add_exception_handler(AfterschoolError, on_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    for lost in (*LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError):
+        app.add_exception_handler(lost, on_lost)
+    if settings.cors_origins:
+        app.add_middleware(Cors, settings.cors_origins)
+    app.add_middleware(Envelope, metrics=RequestMetrics(registry))
+    describe(app)
+    return app
+
+
+def readiness_of(backend: Backend) -> Readiness:
+    """Return who looks after the machines behind the application."""
+
+    async def postgres() -> None:
+        await backend.pool.fetchval("select 1")
+
+    return Readiness(
+        needed={"postgres": postgres, "identity": backend.identity.ping}, optional={"redis": backend.cache.ping}
+    )

@@ -1,0 +1,17 @@
+"""Backend: how a request finds what its application is made of."""
+
+from typing import cast
+
+from starlette.requests import Request
+
+from adapters.wiring import Backend
+
+
+def backend_of(request: Request) -> Backend:
+    """Return the log, the queries and the machines behind the application that answers this request."""
+    return cast("Backend", request.app.state.backend)
+
+
+async def backend(request: Request) -> Backend:
+    """Bring the backend, as a dependency of a route."""
+    return backend_of(request)

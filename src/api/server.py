@@ -1,0 +1,51 @@
+"""Server: the API as a process, on uvicorn with limits on everything a stranger may send."""
+
+import asyncio
+
+import uvicorn
+from fastapi import FastAPI
+
+from adapters.settings import Settings
+from api.app import create_app
+from api.metrics import metrics_listener
+from api.protocol import Limits, limited
+
+CONNECTIONS = 4096
+"""Sockets that one process holds at once."""
+IDLE_SECONDS = 30
+"""How long a connection may rest between requests."""
+STOP_SECONDS = 3
+"""How long requests under way may take to end when the process is told to stop."""
+
+
+def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return a server that is ready to run."""
+    limits = Limits(
+        header_bytes=settings.max_header_bytes,
+        header_seconds=settings.header_seconds,
+        body_seconds=settings.body_seconds,
+        connections=CONNECTIONS,
+    )
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=limited(limits),
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        backlog=1024,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(settings: Settings) -> None:
+    """Serve the API until SIGINT or SIGTERM."""
+    with metrics_listener(settings.metrics_host, settings.metrics_port):
+        server = build_server(create_app(settings), settings)
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(server.serve())
