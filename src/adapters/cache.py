@@ -205,7 +205,8 @@ class Cache:
     async def drop_values(self) -> None:
         """Drop every cached value and every lease taken before this call; `CacheAway` means: try again."""
         try:
-            for pattern in ("user:*", "content:*"):
+            # Leases first: under one that is left, a value could be filled in where the scan has been already.
+            for pattern in ("user:*:lease", "content:*:lease", "user:*", "content:*"):
                 cursor = None
                 while cursor != 0:
                     cursor, keys = await self._redis.scan(cursor or 0, match=pattern, count=1000)

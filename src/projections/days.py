@@ -54,19 +54,21 @@ def by_day(slots: Mapping[datetime, Amount], zone: ZoneInfo) -> dict[date, Amoun
 def last_days(days: Mapping[date, Amount], today: date, count: int) -> Span:
     """Return what happened in the `count` days that end with today."""
     total = Amount(0, 0)
-    for back in range(count):
-        total = total.plus(days.get(today - back * _DAY, Amount(0, 0)))
+    for day, amount in days.items():
+        if 0 <= (today - day).days < count:
+            total = total.plus(amount)
     return Span(records=total.records, time_spent=total.time_spent)
 
 
 def streak(days: Mapping[date, Amount], today: date) -> Streak:
     """Return the run of days with activity that reaches today, or yesterday while today is still young."""
-    last = today if today in days else today - _DAY
+    active = {day.toordinal() for day in days}
+    last = today.toordinal() if today in days else today.toordinal() - 1
     day = last
-    while day in days:
-        day -= _DAY
-    count = (last - day).days
-    return Streak(days=count, through=last.isoformat() if count else None)
+    while day in active:
+        day -= 1
+    through = date.fromordinal(last).isoformat() if day < last else None
+    return Streak(days=last - day, through=through)
 
 
 def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:

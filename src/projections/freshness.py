@@ -10,12 +10,14 @@ PATIENCE = 2.0
 _STEPS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 
 
-async def wait_until_fresh(pool: asyncpg.Pool, projection: str, part: int, min_position: int) -> int:
-    """Wait until no event of the part stands between the cursor and `min_position`, or for 2 s.
+async def wait_until_fresh(
+    pool: asyncpg.Pool, projection: str, part: int, min_position: int, *, patience: float = PATIENCE
+) -> int:
+    """Wait until no event of the part stands between the cursor and `min_position`, or for `patience` seconds.
 
     Return how many such events are still to be folded: 0 means fresh.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     steps = iter(_STEPS)
     while behind := await _behind(pool, projection, part, min_position):
         if time.monotonic() >= deadline:

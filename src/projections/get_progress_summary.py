@@ -13,7 +13,7 @@ from eventstore.reader import LogReader
 from eventstore.record import Record, part_of
 from projections.cache import Cached, Lease, Values
 from projections.days import next_midnight
-from projections.freshness import wait_until_fresh
+from projections.freshness import PATIENCE, wait_until_fresh
 from projections.progress_summary import ProgressSummaries, Summary, cache_key, fold, read_summary, render
 from projections.projection import Seen
 
@@ -38,10 +38,11 @@ class AsOf:
 class GetProgressSummary:
     """Answers from Redis, else from the sums in Postgres, and for the past by folding the child's own events."""
 
-    def __init__(self, pool: asyncpg.Pool, reader: LogReader, cache: Values) -> None:
+    def __init__(self, pool: asyncpg.Pool, reader: LogReader, cache: Values, *, patience: float = PATIENCE) -> None:
         self._pool = pool
         self._reader = reader
         self._cache = cache
+        self._patience = patience
 
     async def now(self, student_id: UUID, now: datetime) -> Answer:
         """Return the summary of today; raises `UserUnknown`."""
@@ -52,7 +53,9 @@ class GetProgressSummary:
 
     async def at_least(self, student_id: UUID, now: datetime, min_position: int) -> Answer:
         """Return a summary that holds the child's events up to `min_position`, or after 2 s what there is."""
-        stale_by = await wait_until_fresh(self._pool, ProgressSummaries.name, part_of(student_id, ""), min_position)
+        stale_by = await wait_until_fresh(
+            self._pool, ProgressSummaries.name, part_of(student_id, ""), min_position, patience=self._patience
+        )
         found = await self._cache.lease(cache_key(student_id))
         if isinstance(found, Cached) and found.position >= min_position:
             return Answer(found.value, 0)

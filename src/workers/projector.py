@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 
 import asyncpg
 import prometheus_client as prometheus
@@ -37,6 +38,9 @@ _FAILURES = prometheus.Counter("afterschool_projector_failures", "Deliveries tha
 
 logger = structlog.get_logger()
 
+
+TOLD_AT_ONCE = 1000
+"""Stale keys of one call to Redis at most, so that a long outage does not end in a call that times out for ever."""
 
 GENERATION = 1
 """Generation of the read models that is filled and served."""
@@ -83,6 +87,7 @@ class Projector:
 
     async def run(self, subscription: Subscription) -> None:
         """Apply deliveries for ever; whatever fails is tried again until it works."""
+        await self.refresh_cache()
         async for delivery in subscription.deliveries():
             await self._apply_until_done(delivery)
 
@@ -122,8 +127,10 @@ class Projector:
             if self._forgetful:
                 await self._cache.drop_values()
                 self._forgetful = False
-            await self._cache.invalidate(self._stale)
-            self._stale.clear()
+            while told := dict(islice(self._stale.items(), TOLD_AT_ONCE)):
+                await self._cache.invalidate(told)
+                for key in told:
+                    del self._stale[key]
 
     async def _lock(self, connection: Connection, parts: list[int]) -> Cursors:
         rows = await connection.fetch(
@@ -154,7 +161,10 @@ class Projector:
     async def _write(
         self, connection: Connection, slices: list[Slice], cursors: Cursors
     ) -> tuple[dict[str, int], Counter[tuple[str, int]]]:
-        """Fold and write what each projection has not seen; return stale cache keys and events applied by cursor."""
+        """Fold and write what each projection has not seen; return stale cache keys and events applied by cursor.
+
+        What was folded before is made stale again: whoever folded it may have died before telling Redis.
+        """
         stale: dict[str, int] = {}
         applied: Counter[tuple[str, int]] = Counter()
         handled = frozenset[str]().union(*(projection.handles for projection in self._projections))
@@ -165,11 +175,10 @@ class Projector:
             own = [one for one in seen if one.record.type in handles]
             new = [one for one in own if one.record.position > cursors[name, one.record.part]]
             _DROPPED.inc(len(own) - len(new))
-            if new:
-                changes = projection.fold(new)
-                await projection.write(connection, changes)
-                stale.update(projection.stale_keys(changes))
-                applied.update((name, one.record.part) for one in new)
+            changes = projection.fold(new)
+            await projection.write(connection, changes)
+            applied.update((name, one.record.part) for one in new)
+            stale.update(projection.stale_keys(changes if len(new) == len(own) else projection.fold(own)))
         return stale, applied
 
     async def _advance(

@@ -16,7 +16,7 @@ from eventstore.record import Record
 BATCH = 1000
 """Events of one delivery at most."""
 HEARTBEAT = 1.0
-"""Seconds after which parts without events hear how far the log was read."""
+"""Seconds after which parts without events hear how far the log was read, and an idle projector hears anything."""
 
 
 class Slice(NamedTuple):
@@ -28,7 +28,7 @@ class Slice(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """Slices of some parts; everything of these parts up to `position` was delivered with it or before."""
+    """Slices of some parts, perhaps of none; all of these parts up to `position` came with it or before."""
 
     slices: list[Slice]
     position: int
@@ -40,7 +40,7 @@ class Subscription(Protocol):
     """A stream of deliveries that goes on from where the projector's cursors stand."""
 
     def deliveries(self) -> AsyncIterator[Delivery]:
-        """Yield deliveries for ever; the one before counts as handled when the next is asked for."""
+        """Yield deliveries for ever, at least one a second; the one before is handled when the next is asked for."""
 
 
 class TailingSubscription:
@@ -51,28 +51,29 @@ class TailingSubscription:
         self._reader = reader
         self._wakeups = wakeups
         self._sent = dict(cursors)
+        self._read, self._read_id = min(self._sent.values()), UUID(int=0)
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Yield what the log holds after the cursors, then what is appended, with heartbeats."""
         beat = time.monotonic()
-        follow = self._reader.follow(min(self._sent.values()), self._wakeups, limit=BATCH, idle=HEARTBEAT)
-        last: Record | None = None
-        async for records in follow:
+        async for records in self._reader.follow(self._read, self._wakeups, limit=BATCH, idle=HEARTBEAT):
             if records:
-                last = records[-1]
-                yield self._delivery(records)
-            if last and time.monotonic() - beat >= HEARTBEAT:
+                self._read, self._read_id = records[-1].position, records[-1].event_id
+                yield self._deliver(records)
+            if not records or time.monotonic() - beat >= HEARTBEAT:
+                yield self._tell_the_silent()
                 beat = time.monotonic()
-                behind = [Slice(part, sent, []) for part, sent in self._sent.items() if sent < last.position]
-                if behind:
-                    yield Delivery(behind, last.position, last.event_id)
-                    self._sent = dict.fromkeys(self._sent, last.position)
 
-    def _delivery(self, records: list[Record]) -> Delivery:
+    def _deliver(self, records: list[Record]) -> Delivery:
         by_part: dict[int, list[Record]] = defaultdict(list)
         for record in records:
-            by_part[record.part].append(record)
-        last = records[-1]
-        slices = [Slice(part, self._sent[part], own) for part, own in by_part.items() if part in self._sent]
-        self._sent.update(dict.fromkeys((s.part for s in slices), last.position))
-        return Delivery(slices, last.position, last.event_id)
+            if record.part in self._sent:
+                by_part[record.part].append(record)
+        return self._send([Slice(part, self._sent[part], own) for part, own in by_part.items()])
+
+    def _tell_the_silent(self) -> Delivery:
+        return self._send([Slice(part, sent, []) for part, sent in self._sent.items() if sent < self._read])
+
+    def _send(self, slices: list[Slice]) -> Delivery:
+        self._sent.update((part.part, self._read) for part in slices)
+        return Delivery(slices, self._read, self._read_id)
