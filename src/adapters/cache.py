@@ -15,7 +15,7 @@ from hashlib import sha1
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotReachable
@@ -28,6 +28,8 @@ from projections.cache import CacheAway, Cached, Lease
 
 TIMEOUT = 0.2
 """Seconds that a request waits for Redis at most."""
+CONNECTIONS = 32
+"""Who finds them all in use waits for one; the library's own pool fails at the hundred and first."""
 REST = 1.0
 """Seconds for which a Redis that failed is left alone."""
 LEASE = 2000
@@ -121,14 +123,17 @@ class Cache:
     """Sessions and values in Redis. Reads and fills never fail, they only find nothing; `invalidate` says if it did."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT, rest: float = REST) -> None:
-        self._redis = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=CONNECTIONS,
+            timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
             protocol=3,
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
+        self._redis = Redis.from_pool(pool)
         self._send = cast("Callable[..., Awaitable[object]]", self._redis.execute_command)
         self._breaker = Breaker(rest)
         self._waiting: list[_Question] = []
