@@ -9,6 +9,7 @@ import pytest
 from adapters.embedded.auth.app import StandIn, open_stand_in
 from adapters.embedded.auth.settings import StandInSettings
 from adapters.identity import SupabaseIdentity
+from tests.adapters.provider import Clock, Desk, Provider, a_verifier
 
 PUBLISHABLE = "sb_publishable_test"
 SECRET = "sb_secret_test"
@@ -39,3 +40,10 @@ async def http(stand_in: StandIn) -> AsyncIterator[httpx.AsyncClient]:
 def identity(stand_in: StandIn, http: httpx.AsyncClient) -> SupabaseIdentity:
     """Return our side of it: the real supabase client on the stand-in."""
     return SupabaseIdentity(http, url=stand_in.settings.url, publishable_key=PUBLISHABLE, secret_key=SECRET)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    provider, clock = Provider(), Clock()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(provider.app)) as http:
+        yield Desk(provider, clock, a_verifier(http, clock))
