@@ -10,6 +10,10 @@ COMMANDS = {
     "serve": "Serve the HTTP API.",
     "project": "Keep the read models up to date with the log.",
     "migrate": "Bring the database's schema up to date.",
+    "status": "Show whether everything is up and how far each reader has come.",
+    "events": "Look at the event log: follow it, show one event, export it.",
+    "keys": "Rotate the master key that wraps everyone's keys.",
+    "demo": "Make accounts to try the system with.",
 }
 """Each command and each group of commands is a module of this name beside this one, with a Typer called `app`."""
 

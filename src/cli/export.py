@@ -1,7 +1,7 @@
 """Export: a stretch of the log as lines, page by page, in constant memory, and to be gone on with where it ended."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +48,19 @@ class Selection:
             reached = last
 
 
-async def export_lines(
-    reader: LogReader,
-    selection: Selection,
-    output: BinaryIO,
-    *,
-    with_sealed: bool,
-    progress: Callable[[int, int], None],
-) -> None:
-    """Write the selected events, a JSON object a line.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How far an export has come: events written, and the position up to which the log was looked through."""
 
-    After every page `progress` is told how many events it wrote, and up to which position the log was looked through.
-    """
+    events: int
+    reached: int
+
+
+async def export_lines(
+    reader: LogReader, selection: Selection, output: BinaryIO, *, with_sealed: bool
+) -> AsyncIterator[Exported]:
+    """Write the selected events, a JSON object a line, and yield how far it has come after every page."""
+    done = Exported(0, selection.after)
     async for reached, page in selection.pages(reader):
         lines = b"".join([json_line(record, with_sealed=with_sealed) for record in page])
         try:
@@ -69,7 +70,8 @@ async def export_lines(
             raise
         except OSError as error:
             raise ExportRefused(f"The output cannot be written: {error.strerror}.") from None
-        progress(len(page), reached)
+        done = Exported(done.events + len(page), reached)
+        yield done
 
 
 @contextmanager
@@ -103,6 +105,8 @@ def _go_behind_last_line(output: BinaryIO) -> int | None:
         return None
     begin = output.seek(max(0, size - _TAIL))
     whole = output.read().rpartition(b"\n")[0]
+    if begin and not whole:
+        return None
     try:
         last = int(orjson.loads(whole.rpartition(b"\n")[2])["position"]) if whole else 0
     except (ValueError, LookupError, TypeError):
