@@ -52,11 +52,13 @@ async def _run(machine: "Machine") -> None:
         if starting.done():
             starting.result()
             await stopping
+        say("Stopping")
     finally:
         starting.cancel()
         stopping.cancel()
         await asyncio.wait({starting, stopping})
         await machine.stop()
+    say(f"Afterschool has stopped. Its data is in {machine.directory}")
 
 
 class Machine:
@@ -66,7 +68,7 @@ class Machine:
         before = read_environment_file(directory / "environment")
         keys = ensure_keys(directory / "keys", data_exists=(directory / "postgres" / "data").exists())
         (directory / "run").mkdir(mode=0o700, exist_ok=True)
-        self._directory = directory
+        self.directory = directory
         self._port = port or free_port()
         self._postgres = EmbeddedPostgres(
             directory / "postgres", _port(before.get(f"{PREFIX}DATABASE_URL")), log=self._log("postgres")
@@ -106,15 +108,12 @@ class Machine:
         load_settings(self._environment)
         await self._migrate()
         await self._supervisor.start(self._auth, self._projector, self._api)
-        say(f"Logs: {self._directory / 'logs'}   Stop: Ctrl-C")
+        say(f"Logs: {self.directory / 'logs'}   Stop: Ctrl-C")
         say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
 
     async def stop(self) -> None:
-        """Stop whatever is up."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        """Stop whatever is up, what serves others last."""
         await self._supervisor.stop()
-        say(f"Stopped after {loop.time() - began:.1f} s. The data is in {self._directory}")
 
     async def _migrate(self) -> None:
         loop = asyncio.get_running_loop()
@@ -127,7 +126,7 @@ class Machine:
         self._environment[f"{PREFIX}DATABASE_URL"] = self._postgres.url
         self._environment[f"{PREFIX}REDIS_URL"] = self._valkey.url
         settings = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
-        write_environment_file(self._directory / "environment", settings)
+        write_environment_file(self.directory / "environment", settings)
 
     def _program(
         self,
@@ -140,7 +139,7 @@ class Machine:
         return Program(
             name,
             [sys.executable, "-P", "-m", *module],
-            lock=self._directory / "run" / name,
+            lock=self.directory / "run" / name,
             log=self._log(name),
             environment=self._environment if environment is None else environment,
             port=port,
@@ -148,7 +147,7 @@ class Machine:
         )
 
     def _log(self, name: str) -> Path:
-        return fresh_log(self._directory / "logs", name)
+        return fresh_log(self.directory / "logs", name)
 
 
 def say(line: str) -> None:

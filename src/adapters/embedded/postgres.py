@@ -90,7 +90,7 @@ class EmbeddedPostgres:
         home = reachable_installation(Path(package.origin).parent / "pginstall", self._user)
         if not self._data.exists():
             await self._initialise(home)
-        self._forget_reused_process_id()
+        self._forget_dead_server()
         if not self._started_before:
             self.port = free_port(self.port)
         self.process = await spawn(
@@ -152,19 +152,22 @@ class EmbeddedPostgres:
         fresh.rename(self._data)
         sync_directory(self.place)  # or a power cut could bring back the name that the next start throws away
 
-    def _forget_reused_process_id(self) -> None:
-        """Remove a dead server's pid file when its process id belongs to another program by now.
+    def _forget_dead_server(self) -> None:
+        """Remove a dead server's pid file, whatever its process id stands for by now.
 
-        Postgres would take that program for a living server and refuse to start; it happens when a machine or a
-        container is started again. A living server's working directory is its data directory.
+        Postgres takes any process of that id for a living server and refuses to start, even a stranger's (machines
+        and containers count from 1 again) or a zombie that nobody reaps. A living server's working directory is its
+        data directory. Where the system cannot tell, Postgres decides.
         """
         file = self._data / "postmaster.pid"
-        try:
-            first_line = file.read_text(encoding="utf-8").split()[:1]
-            its_place = Path(f"/proc/{first_line[0]}/cwd").readlink() if first_line else None
-        except OSError:
+        if not Path("/proc/self/cwd").exists() or not file.exists():
             return
-        if its_place != self._data.resolve():
+        process_id = file.read_text(encoding="utf-8").partition("\n")[0]
+        try:
+            lives = Path(f"/proc/{process_id}/cwd").readlink() == self._data.resolve()
+        except OSError:
+            lives = False
+        if not lives:
             file.unlink()
 
     def _write_password(self, role: str) -> None:
