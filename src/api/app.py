@@ -47,6 +47,8 @@ def create_app(
         docs_url="/docs",
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI's own telemetry reads the environment at every request, and its spans may quote what was sent.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
     app.router.routes[:0] = ROUTES  # before FastAPI's own, because the first match wins and these are the many

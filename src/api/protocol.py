@@ -71,8 +71,7 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + _SEPARATORS for name, value in self.headers)
-        if size > self.limits.header_bytes:
+        if self._received > self.limits.header_bytes and self._header_bytes() > self.limits.header_bytes:
             self._refusal = HeadersTooLarge()
             raise self._refusal
         self._part = "body"
@@ -101,6 +100,10 @@ class _LimitedProtocol(HttpToolsProtocol):
         if self._timer:
             self._timer.cancel()
         self._timer = self._timed = None
+
+    def _header_bytes(self) -> int:
+        """Count what of the bytes received was headers: a body may have come with them."""
+        return len(self.url) + sum(len(name) + len(value) + _SEPARATORS for name, value in self.headers)
 
     def _is_busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -1,4 +1,4 @@
-"""Query: what stands in the address of a request, its path and its query string, read into a checked model."""
+"""Query: what stands in the address of a request: ids in its path, and a query string that becomes a checked model."""
 
 from datetime import date, datetime
 from typing import Annotated, Generic, TypeVar
@@ -18,22 +18,6 @@ from api.route import add_parameter
 M = TypeVar("M", bound=Model)
 
 LAST_POSITION = 2**63 - 1
-
-
-class PathId:
-    """A dependency that reads a UUID out of the path; raises `RequestInvalid` naming it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    async def __call__(self, request: Request) -> UUID:
-        """Read the id from this request's path."""
-        return read_path_id(request, self._name)
-
-    def document(self, route: APIRoute) -> None:
-        """Show the id among the route's parameters in OpenAPI."""
-        schema = {"type": "string", "format": "uuid"}
-        add_parameter(route, {"name": self._name, "in": "path", "required": True, "schema": schema})
 
 
 class Query(Generic[M]):

@@ -17,7 +17,7 @@ from adapters.cache import Session
 from adapters.wiring import Backend
 from api.backend import backend_of
 from api.query import read_path_id
-from api.route import add_security
+from api.route import add_parameter, add_security
 from domain.access import may_follow
 from domain.errors import NotAllowed, NotSignedIn, TokenRefused
 from domain.user import User
@@ -37,9 +37,10 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Who is asking, and what Redis holds of the answer."""
+    """Who is asking, about whom, and what Redis holds of the answer."""
 
     viewer: Viewer
+    about: UUID
     value: bytes | None
 
 
@@ -48,7 +49,8 @@ class SignedIn:
 
     async def __call__(self, request: Request) -> Viewer:
         """Return who sends this request."""
-        return (await _look(request, _bearer_token(request), None)).viewer
+        viewer, _ = await _look(request, _bearer_token(request), None)
+        return viewer
 
     def document(self, route: APIRoute) -> None:
         """Show in OpenAPI that the route needs a token."""
@@ -62,25 +64,36 @@ class PerhapsSignedIn:
         """Return who sends this request, or None for a stranger."""
         if "authorization" not in request.headers:
             return None
-        return (await _look(request, _bearer_token(request), None)).viewer
+        viewer, _ = await _look(request, _bearer_token(request), None)
+        return viewer
 
     def document(self, route: APIRoute) -> None:
         """Show in OpenAPI that the route takes a token."""
         add_security(route, optional=True)
 
 
-class Glancing(SignedIn):
-    """A dependency that also brings the cached value of the id in the path, unless the query string asks for more."""
+class Glancing:
+    """A dependency that reads token and id of a query, and what is cached for it unless its query string asks for more.
+
+    Raises `NotSignedIn`, `TokenRefused` and, for an id that is none, `RequestInvalid`.
+    """
 
     def __init__(self, parameter: str, key: Callable[[UUID], str]) -> None:
         self._parameter = parameter
         self._key = key
 
-    async def __call__(self, request: Request) -> Glance:  # type: ignore[override]
-        """Return who sends this request and what is cached for it."""
+    async def __call__(self, request: Request) -> Glance:
+        """Return who sends this request, about whom, and what is cached."""
         token = _bearer_token(request)
-        plain = not request.scope["query_string"]
-        return await _look(request, token, self._key(read_path_id(request, self._parameter)) if plain else None)
+        about = read_path_id(request, self._parameter)
+        viewer, value = await _look(request, token, None if request.scope["query_string"] else self._key(about))
+        return Glance(viewer, about, value)
+
+    def document(self, route: APIRoute) -> None:
+        """Show in OpenAPI the id in the path, and that the route needs a token."""
+        schema = {"type": "string", "format": "uuid"}
+        add_parameter(route, {"name": self._parameter, "in": "path", "required": True, "schema": schema})
+        add_security(route, optional=False)
 
 
 async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID) -> None:
@@ -97,7 +110,7 @@ async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID) -
         raise NotAllowed
 
 
-async def _look(request: Request, token: str, value_key: str | None) -> Glance:
+async def _look(request: Request, token: str, value_key: str | None) -> tuple[Viewer, bytes | None]:
     backend = backend_of(request)
     token_hash = sha256(token.encode()).hexdigest()
     session, value = await backend.cache.read_session_and_value(token_hash, value_key)
@@ -106,7 +119,7 @@ async def _look(request: Request, token: str, value_key: str | None) -> Glance:
         claims = await backend.verifier.verify(token)
         session = Session(claims.user_id, claims.session_id, claims.expires_at)
         await backend.cache.open_session(token_hash, session, now)
-    return Glance(Viewer(session.user_id, session.session_id, session.expires_at), value)
+    return Viewer(session.user_id, session.session_id, session.expires_at), value
 
 
 def _bearer_token(request: Request) -> str:

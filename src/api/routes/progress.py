@@ -14,7 +14,7 @@ from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
 from api.models import Id, Label, Model, Moment, Score, to_hundredths, to_points
-from api.query import Day, Instant, PathId, Position, Query
+from api.query import Day, Instant, Position, Query
 from api.route import Route
 from api.security import Glance, Glancing, SignedIn, Viewer, check_may_follow
 from api.shapes import ProgressSummary
@@ -108,7 +108,6 @@ async def _occurred_at(backend: Backend, command: RecordProgress, receipt: Recei
 
 async def get_progress_summary(
     glance: Annotated[Glance, Depends(Glancing("student_id", cache_key))],
-    student_id: Annotated[UUID, Depends(PathId("student_id"))],
     asked: Annotated[SummaryQuery, Depends(Query(SummaryQuery))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
@@ -117,6 +116,7 @@ async def get_progress_summary(
     `min_position` waits up to two seconds for that position of the log and else says in `Stale-By` how many events are
     missing. `as_of` names a position or a moment, `date` the day for which today's figures are made.
     """
+    student_id = glance.about
     await check_may_follow(backend, glance.viewer, student_id)
     if glance.value is not None:
         return json_answer(glance.value)

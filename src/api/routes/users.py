@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import Depends
 from pydantic import Field
@@ -15,7 +14,6 @@ from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
 from api.models import Email, Line, Model, Secret
-from api.query import PathId
 from api.route import Route
 from api.security import Glance, Glancing, PerhapsSignedIn, Viewer, check_may_follow
 from api.shapes import UserProfile
@@ -76,14 +74,13 @@ async def register_user(
 
 async def get_user_profile(
     glance: Annotated[Glance, Depends(Glancing("id", cache_key))],
-    user_id: Annotated[UUID, Depends(PathId("id"))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """Read a profile: one's own, or that of a child whose guardian one is."""
-    await check_may_follow(backend, glance.viewer, user_id)
+    await check_may_follow(backend, glance.viewer, glance.about)
     if glance.value is not None:
         return json_answer(glance.value)
-    return json_answer(await backend.get_user_profile(user_id, datetime.now(UTC)))
+    return json_answer(await backend.get_user_profile(glance.about, datetime.now(UTC)))
 
 
 ROUTES = (
