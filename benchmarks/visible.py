@@ -1,0 +1,86 @@
+"""Visible: from the answer of a POST until a plain GET shows it, at 200 commands a second, tailing the log.
+
+The API, the projector, Postgres, Valkey and this client are processes of their own. Commands are sent at their time
+whether or not earlier ones are answered; each is then looked for without `min_position` until the summary's
+`as_of.position` has reached the `Event-Position` of its answer.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pstats import Stats
+from statistics import quantiles
+
+from benchmarks.figure import Figure
+from benchmarks.load import Answer, Connection, connect, request
+from benchmarks.machine import Machine
+from benchmarks.over_http import practice
+from benchmarks.system import Student, System, running_system
+
+PER_SECOND = 200
+STUDENTS = 50
+AT_LEAST_SECONDS = 10.0
+WARM_UP = 1.0
+LOOK_AGAIN = 0.001
+"""Seconds between two looks, which is also how exact the figure is."""
+
+
+async def measure(machine: Machine, seconds: float) -> list[Figure]:
+    """Milliseconds until visible, the middle one and the ninety-ninth of a hundred, over ten seconds or more."""
+    async with running_system(machine, projector=True) as system:
+        seen = await _watch(system, await system.register(STUDENTS), max(AT_LEAST_SECONDS, seconds))
+    percentiles = quantiles(seen, n=100)
+    peer = f"no peer: {len(seen)} commands at {PER_SECOND}/s"
+    return [
+        Figure(name="visible_p50_ms", value=percentiles[49], unit="ms", peer=peer),
+        Figure(name="visible_p99_ms", value=percentiles[98], unit="ms", peer=peer),
+    ]
+
+
+async def profile(machine: Machine, seconds: float) -> Stats:
+    """Profile the API meanwhile; the projector has a figure and a profile of its own."""
+    found = machine.directory / "profile"
+    async with running_system(machine, projector=True, profile=found) as system:
+        await _watch(system, await system.register(STUDENTS), seconds)
+    return Stats(str(found))
+
+
+async def _watch(system: System, students: list[Student], seconds: float) -> list[float]:
+    """Send at a steady pace; return the milliseconds of every command sent after the warm-up."""
+    sockets: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    commands = []
+    for n in range(int(PER_SECOND * (WARM_UP + seconds))):
+        await asyncio.sleep(began + n / PER_SECOND - loop.time())
+        commands.append(asyncio.create_task(_until_visible(system.port, sockets, students[n % len(students)])))
+    seen = await asyncio.gather(*commands)
+    while not sockets.empty():
+        sockets.get_nowait().close()
+    return seen[int(PER_SECOND * WARM_UP) :]
+
+
+async def _until_visible(port: int, sockets: asyncio.LifoQueue[Connection], student: Student) -> float:
+    post = request("POST", "/progress", body=practice(student), token=student.token)
+    get = request("GET", f"/progress/{student.id}", token=student.token)
+    async with _socket(port, sockets) as socket:
+        recorded = await socket.ask(post)
+        committed = time.perf_counter()
+        position = int(recorded.header("event-position") or 0)
+        assert position, f"POST was answered {recorded.status}"
+        while _position(await socket.ask(get)) < position:  # noqa: ASYNC110  the event is in another process
+            await asyncio.sleep(LOOK_AGAIN)
+        return 1000 * (time.perf_counter() - committed)
+
+
+def _position(answer: Answer) -> int:
+    return int(json.loads(answer.body)["as_of"]["position"])
+
+
+@asynccontextmanager
+async def _socket(port: int, sockets: asyncio.LifoQueue[Connection]) -> AsyncIterator[Connection]:
+    socket = await connect(port) if sockets.empty() else sockets.get_nowait()
+    yield socket
+    sockets.put_nowait(socket)
