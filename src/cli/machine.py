@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 
 from adapters.embedded.keys import ensure_keys
@@ -22,6 +23,7 @@ from adapters.embedded.supervisor import Supervisor, started
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
 from adapters.settings import PREFIX, load_settings, read_environment_file, write_environment_file
+from cli.demo_accounts import DemoRefused, ensure_demo_accounts
 from cli.exits import plain_errors
 
 _AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
@@ -77,18 +79,19 @@ class Machine:
             directory / "valkey", _port(before.get(f"{PREFIX}REDIS_URL")), log=self._log("valkey")
         )
         auth_port = free_port(_port(before.get(f"{PREFIX}SUPABASE_URL")))
-        metrics_port = metrics_port or free_port(int(before.get(f"{PREFIX}METRICS_PORT", 0)))
+        self._metrics_port = metrics_port or free_port(int(before.get(f"{PREFIX}METRICS_PORT", 0)))
+        self._next_port = free_port(self._metrics_port + 1)
         ours = {
             "DATA_DIR": str(directory),
             "HOST": "127.0.0.1",
             "PORT": str(self._port),
             "METRICS_HOST": "127.0.0.1",
-            "METRICS_PORT": str(metrics_port),
+            "METRICS_PORT": str(self._metrics_port),
             "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
             **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
         }
         self._environment = _inherited(ours) | {f"{PREFIX}{name}": value for name, value in ours.items()}
-        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(free_port(metrics_port + 1))}, self._environment)
+        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(self._next_port)}, self._environment)
         self._auth = self._program("auth", ["adapters.embedded.auth"], auth_port, _AUTH_IS_UP)
         self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
         self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
@@ -108,7 +111,11 @@ class Machine:
         load_settings(self._environment)
         await self._migrate()
         await self._supervisor.start(self._auth, self._projector, self._api)
-        say(f"Logs: {self.directory / 'logs'}   Stop: Ctrl-C")
+        await self._invite()
+        say(
+            f"Logs: {self.directory / 'logs'}   Metrics: port {self._metrics_port} (api), {self._next_port} (projector)"
+        )
+        say(f"Try it: {_command()} demo accounts   Learn more: {_command()} --help   Stop: Ctrl-C")
         say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
 
     async def stop(self) -> None:
@@ -120,6 +127,14 @@ class Machine:
         began = loop.time()
         applied = await migrate(self._postgres.url)
         say(started("migrations", f"{len(applied)} applied", loop.time() - began))
+
+    async def _invite(self) -> None:
+        """Make the demo accounts at the first start; a system without them is up all the same."""
+        url = f"http://127.0.0.1:{self._port}"
+        try:
+            await ensure_demo_accounts(url, self.directory)
+        except (DemoRefused, httpx.TransportError) as error:
+            say(f"  (no demo accounts: {error})")
 
     def _publish_addresses(self) -> None:
         """Tell the programs started from now on, and other commands run in this place, where things are."""
@@ -154,6 +169,11 @@ def say(line: str) -> None:
     """Print a line; a reader that went away is no reason to stop."""
     with suppress(OSError):
         typer.echo(line)
+
+
+def _command() -> str:
+    """Return what was typed to get here, so that it can be typed again."""
+    return "afterschool" if sys.argv[0].endswith(".py") else sys.argv[0]
 
 
 def _inherited(ours: Iterable[str]) -> dict[str, str]:

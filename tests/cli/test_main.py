@@ -1,13 +1,15 @@
 """Command line: it answers at once, imports only what is asked for, and lists what there is."""
 
+import pkgutil
+import re
 import subprocess
 import sys
 from importlib import import_module
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+import cli
 from cli.command_line import COMMANDS, command_line
 
 HEAVY = {"asyncio", "asyncpg", "fastapi", "httpx", "pydantic", "redis", "rich", "supabase", "typer", "uvicorn"}
@@ -47,12 +49,17 @@ def test_help_lists_every_command_and_imports_none_of_them() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself_as_it_is_listed(name: str) -> None:
-    shown = CliRunner().invoke(command_line([name]), [name, "--help"], env={"COLUMNS": "120"})
+def test_every_command_that_is_listed_explains_itself(name: str) -> None:
+    shown = CliRunner().invoke(command_line([name]), [name, "--help"])
 
     assert shown.exit_code == 0
-    assert COMMANDS[name] in shown.stdout
-    assert isinstance(import_module(f"cli.{name}").app, typer.Typer)
+    assert re.search(rf"Usage: root {name} .*\n\n  [A-Z]", shown.stdout)
+
+
+def test_every_command_there_is_is_listed() -> None:
+    modules = {module.name: import_module(f"cli.{module.name}") for module in pkgutil.iter_modules(cli.__path__)}
+
+    assert {name for name, module in modules.items() if hasattr(module, "app")} == COMMANDS.keys()
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

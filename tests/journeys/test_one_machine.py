@@ -111,10 +111,7 @@ def call(url: str, body: dict[str, object] | None = None) -> dict[str, object]:
 Start = Callable[[str], Running]
 
 
-@pytest.fixture
-def start(machine: Path) -> Iterator[Start]:
-    """Return what starts a machine in a directory of that name, and ends it after the test."""
-    place = machine / uuid4().hex
+def starter(place: Path) -> Iterator[Start]:
     started: list[Running] = []
 
     def start(name: str) -> Running:
@@ -128,12 +125,27 @@ def start(machine: Path) -> Iterator[Start]:
         running.close()
 
 
+@pytest.fixture
+def start(machine: Path) -> Iterator[Start]:
+    """Return what starts a system in a directory of that name, and ends it after the test."""
+    yield from starter(machine / uuid4().hex)
+
+
+@pytest.fixture(scope="module")
+def up(machine: Path) -> Iterator[tuple[Running, str]]:
+    """Return a system that is up, and its address, for the tests that leave it so."""
+    for start in starter(machine / uuid4().hex):
+        running = start("up")
+        yield running, running.wait_until_ready()
+
+
 def test_it_says_what_is_up_and_sigterm_stops_everything_within_five_seconds(start: Start) -> None:
     running = start("one")
     url = running.wait_until_ready()
     assert running.said[0] == "Starting Afterschool\n"
-    for part in PARTS:
+    for part in (*PARTS, "migrations"):
         assert any(re.match(rf"  {part} .*\d\.\d s$", line) for line in running.said)
+    assert not any("no demo accounts" in line for line in running.said)
     assert call(f"{url}/health/ready")["status"] == "ready"
 
     began = time.monotonic()
@@ -177,9 +189,8 @@ def test_what_was_acknowledged_is_there_after_everything_was_killed(start: Start
     assert user["email"] == parent["email"]
 
 
-def test_a_part_that_is_killed_comes_back_where_it_was(start: Start) -> None:
-    running = start("one")
-    url = running.wait_until_ready()
+def test_a_part_that_is_killed_comes_back_where_it_was(up: tuple[Running, str]) -> None:
+    running, url = up
     before = read_environment_file(running.directory / "environment")
 
     for part in PARTS:
@@ -190,29 +201,36 @@ def test_a_part_that_is_killed_comes_back_where_it_was(start: Start) -> None:
     assert read_environment_file(running.directory / "environment") == before
 
 
-def test_a_second_one_in_the_same_directory_is_refused_in_a_sentence(start: Start) -> None:
-    running = start("one")
-    url = running.wait_until_ready()
+def test_a_second_one_in_the_same_directory_is_refused_in_a_sentence(up: tuple[Running, str]) -> None:
+    running, url = up
 
-    second = start("one")
+    second = subprocess.run(
+        [sys.executable, "-m", "cli.main", "up", "--port", "0", "--data-dir", str(running.directory)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    assert second.finish() == 1
-    assert second.said[-1].startswith(f"Afterschool runs in {running.directory} already: stop it first, or choose")
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"Afterschool runs in {running.directory} already: stop it first, or choose")
     assert call(f"{url}/health/live")
 
 
-def test_two_of_them_run_on_one_machine_and_keep_their_ports_over_a_restart(start: Start) -> None:
-    one, two = start("one"), start("two")
-    urls = {one.wait_until_ready(), two.wait_until_ready()}
-    before = read_environment_file(one.directory / "environment")
-    assert len(urls) == 2
-    one.process.terminate()
-    assert one.finish() == 0
+def test_two_of_them_run_on_one_machine_and_keep_their_ports_over_a_restart(
+    start: Start, up: tuple[Running, str]
+) -> None:
+    second = start("second")
+    url = second.wait_until_ready()
+    before = read_environment_file(second.directory / "environment")
+    assert url != up[1]
+    assert call(f"{up[1]}/health/live")
+    second.process.terminate()
+    assert second.finish() == 0
 
-    again = start("one")
+    again = start("second")
     again.wait_until_ready()
 
-    after = read_environment_file(one.directory / "environment")
+    after = read_environment_file(again.directory / "environment")
     kept = {"AFTERSCHOOL_DATABASE_URL", "AFTERSCHOOL_REDIS_URL", "AFTERSCHOOL_SUPABASE_URL"}
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
 
@@ -227,9 +245,8 @@ def test_it_can_be_stopped_while_it_starts(start: Start) -> None:
     assert running.alive() == []
 
 
-def test_a_port_that_is_taken_is_said_before_anything_starts(start: Start, machine: Path) -> None:
-    running = start("one")
-    port = running.wait_until_ready().rsplit(":", 1)[1]
+def test_a_port_that_is_taken_is_said_before_anything_starts(up: tuple[Running, str], machine: Path) -> None:
+    port = up[1].rsplit(":", 1)[1]
 
     second = subprocess.run(
         [sys.executable, "-m", "cli.main", "up", "--port", port, "--data-dir", str(machine / uuid4().hex)],
