@@ -35,13 +35,18 @@ class Selection:
     types: Sequence[str] | None = None
     subject: UUID | None = None
 
-    async def pages(self, reader: LogReader) -> AsyncIterator[tuple[int, list[Record]]]:
-        """Yield the position reached and the events up to it, in order; raises `LogBroken` where the log has a hole."""
+    async def pages(
+        self, reader: LogReader, *, window: int = WINDOW, limit: int = PAGE
+    ) -> AsyncIterator[tuple[int, list[Record]]]:
+        """Yield the position reached and the events up to it, in order; raises `LogBroken` where the log has a hole.
+
+        One page looks through at most `window` positions and holds at most `limit` events.
+        """
         reached = self.after
         while reached < self.up_to:
-            end = min(reached + WINDOW, self.up_to)
-            page = await reader.read(reached, up_to=end, types=self.types, subject=self.subject)
-            last = page[-1].position if len(page) == PAGE else end
+            end = min(reached + window, self.up_to)
+            page = await reader.read(reached, up_to=end, types=self.types, subject=self.subject, limit=limit)
+            last = page[-1].position if len(page) == limit else end
             if self.types is None and self.subject is None and len(page) != last - reached:
                 raise LogBroken(after=reached)
             yield last, page

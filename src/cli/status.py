@@ -81,10 +81,9 @@ def status(
 
 
 async def read_status(settings: Settings) -> Status:
-    """Ask every machine once, all at the same time."""
-    postgres, valkey, auth = await asyncio.gather(
-        reach_postgres(settings), reach_valkey(settings), reach_auth(settings)
-    )
+    """Ask every machine once, one after the other: asked together, each would wait for the others' handshakes."""
+    postgres, valkey = await reach_postgres(settings), await reach_valkey(settings)
+    auth = await reach_auth(settings)
     schema, head, readers = None, None, list[ReaderPosition]()
     if postgres.is_up:
         connection = await asyncpg.connect(
