@@ -20,12 +20,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-# Unicode's Cc, Zl and Zp, and the characters that turn the direction of what follows them.
-_CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069"
+# Unicode's Cc, Zl and Zp, the byte order mark, and what turns the direction of the text behind it.
+_CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufeff"
 # The other format characters (Cf) of the Basic Multilingual Plane: soft hyphen, joiners, invisible operators, marks.
 _FORMAT = (
     "\\u00ad\\u0600-\\u0605\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200d"
-    "\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb"
+    "\\u2060-\\u2065\\u206a-\\u206f\\ufff9-\\ufffb"
 )
 
 
@@ -54,7 +54,7 @@ class Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, hide_input_in_errors=True)
 
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 

@@ -1,11 +1,14 @@
 """Server: the API as a process, on uvicorn with limits on everything a stranger may send."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
 from adapters.settings import Settings
+from adapters.wiring import open_backend
 from api.app import create_app
 from api.metrics import metrics_listener
 from api.protocol import Limits, limited
@@ -43,9 +46,9 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def serve(settings: Settings) -> None:
-    """Serve the API until SIGINT or SIGTERM."""
+def serve(settings: Settings, master_keys: Callable[[], str] | None = None) -> None:
+    """Serve the API until SIGINT or SIGTERM; `master_keys` reads the key set anew, as a rotation may have left it."""
     with metrics_listener(settings.metrics_host, settings.metrics_port):
-        server = build_server(create_app(settings), settings)
+        server = build_server(create_app(settings, partial(open_backend, read_master_keys=master_keys)), settings)
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(server.serve())

@@ -3,9 +3,8 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -23,31 +22,7 @@ from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.settings import Settings
 from api.app import create_app
 
-PASSWORD = "correct horse battery staple"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Someone with an account, signed in."""
-
-    id: UUID
-    email: str
-    token: str
-    refresh_token: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.token}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A parent, their child, another student, and a parent of nobody."""
-
-    parent: Person
-    child: Person
-    other: Person
-    stranger: Person
+from .people import PASSWORD, Family, Person, Register
 
 
 def key_set() -> str:
@@ -110,9 +85,6 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test", timeout=30) as client:
         yield client
-
-
-Register = Callable[..., Awaitable[Person]]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,39 @@
+"""People of the API's tests: who they are and how they show it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone with an account, signed in."""
+
+    id: UUID
+    email: str
+    token: str
+    refresh_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A parent, their child, another student, and a parent of nobody."""
+
+    parent: Person
+    child: Person
+    other: Person
+    stranger: Person
+
+    @property
+    def all(self) -> tuple[Person, ...]:
+        return self.parent, self.child, self.other, self.stranger
+
+
+Register = Callable[..., Awaitable[Person]]
+"""Registers a person of a role, by themself or by a parent, and signs them in."""
