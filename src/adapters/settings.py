@@ -157,19 +157,14 @@ def write_environment_file(file: Path, values: Mapping[str, str]) -> None:
     part.replace(file)
 
 
-def environment_in_force(environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """Return the environment that settings are read from.
-
-    Where it names no database, the system that `afterschool up` runs on this machine fills the gaps.
-    """
-    if environment.keys() & {f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE"}:
-        return environment
-    return read_environment_file(data_directory(environment) / "environment") | dict(environment)
-
-
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings, or raise `SettingsInvalid` naming everything that is wrong, without any value."""
-    source = _Environment(environment_in_force(environment))
+    """Read the settings, or raise `SettingsInvalid` naming everything that is wrong, without any value.
+
+    Where the environment names no database, the system that `afterschool up` runs on this machine fills the gaps.
+    """
+    if not environment.keys() & {f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE"}:
+        environment = read_environment_file(data_directory(environment) / "environment") | dict(environment)
+    source = _Environment(environment)
     values = source()
     try:
         settings = Settings.model_validate(values)

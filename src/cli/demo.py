@@ -10,7 +10,7 @@ import httpx
 import typer
 
 from adapters.embedded.auth.settings import is_loopback
-from adapters.settings import Settings, data_directory, environment_in_force, load_settings
+from adapters.settings import Settings, data_directory, load_settings
 from cli.demo_accounts import DemoAccount, DemoRefused, ensure_demo_accounts, in_words, sign_in
 from cli.exits import FAILED, UNREACHABLE, plain_errors
 
@@ -38,7 +38,7 @@ def accounts(
     with plain_errors():
         settings = load_settings()
         url = _url(settings)
-        directory = data_directory(environment_in_force())
+        directory = data_directory()
         try:
             found = asyncio.run(_find(settings, url, directory))
             tokens = asyncio.run(sign_in(url, found)) if as_json else []

@@ -9,7 +9,7 @@ from os import urandom
 from pathlib import Path
 
 from adapters.embedded.durable import write_secret
-from adapters.settings import PREFIX, environment_in_force
+from adapters.settings import PREFIX, data_directory, read_environment_file
 
 SETTING = f"{PREFIX}MASTER_KEYS"
 
@@ -30,7 +30,9 @@ class KeyFile:
 
         Raises `KeyFileNotOurs`.
         """
-        named = environment_in_force(environment).get(f"{SETTING}_FILE")
+        if not environment.keys() & {f"{PREFIX}DATABASE_URL", f"{PREFIX}DATABASE_URL_FILE"}:  # as `load_settings` does
+            environment = read_environment_file(data_directory(environment) / "environment") | dict(environment)
+        named = environment.get(f"{SETTING}_FILE")
         if not named:
             return None
         path = Path(named).resolve()  # a link stays a link when the file behind it is replaced
