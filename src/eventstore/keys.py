@@ -73,6 +73,7 @@ class KeyStore:
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
         key_id = uuid4()
+        self._masters.reload()  # or a key could be wrapped under a version that a rotation has destroyed meanwhile
         version, wrapped = self._masters.wrap(AESGCM.generate_key(256), key_id, person_id)
         await self._pool.execute(
             """
