@@ -56,6 +56,8 @@ class Accepted:
     first: int
     last: int
     recorded_at: datetime
+    found: bool = False
+    """Found in the log when a lost answer was asked for again: this command's events, perhaps of an earlier repeat."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ logger = structlog.get_logger()
 class _Waiting:
     append: Append
     answer: "asyncio.Future[Verdict]"
+    size: int
     since: float = field(default_factory=time.monotonic)
 
 
@@ -49,11 +50,19 @@ class Appender:
     """The single writer of this process. `start` it once; `stop` appends what waits and closes."""
 
     def __init__(
-        self, dsn: str, *, queue_limit: int = 10_000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        dsn: str,
+        *,
+        queue_limit: int = 10_000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        deadline: float = DEADLINE,
+        call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         self._dsn = dsn
         self._limit = queue_limit
         self._clock = clock
+        self._deadline = deadline
+        self._call_timeout = call_timeout
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -70,20 +79,19 @@ class Appender:
         self._wake.set()
         if self._task:
             await self._task
-        if self._connection:
-            self._connection.terminate()
+        self._disconnect()
 
     async def append(self, append: Append) -> Verdict:
         """Append one command atomically and durably, or say why not.
 
         Raises `LogBusy` when too many wait, `ClocksDiffer`, and `LogUnavailable` when the outcome is unknown after
-        10 s. A cancelled caller's command may still be appended.
+        the deadline. A cancelled caller's command may still be appended.
         """
         if not append.rows:
             raise ValueError("a command that is accepted has at least one event")
         if len(self._queue) >= self._limit or self._stopping:
             raise LogBusy
-        waiting = _Waiting(append, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(append, asyncio.get_running_loop().create_future(), append.size)
         self._queue.append(waiting)
         self._wake.set()
         return await waiting.answer
@@ -104,7 +112,7 @@ class Appender:
             if self._queue[0].answer.done():
                 self._queue.popleft()
                 continue
-            size += self._queue[0].append.size
+            size += self._queue[0].size
             if batch and size > MAX_BYTES:
                 break
             batch.append(self._queue.popleft())
@@ -118,16 +126,14 @@ class Appender:
                 connection = self._connection or await self._connect()
                 started = time.perf_counter()
                 [row] = await connection.fetch(
-                    _CALL, self._clock(), *_columns([w.append for w in batch]), timeout=CALL_TIMEOUT
+                    _CALL, self._clock(), *_columns([w.append for w in batch]), timeout=self._call_timeout
                 )
             except LOST as error:
                 _LOST.inc()
                 logger.warning("append_outcome_unknown", commands=len(batch), error=type(error).__name__)
                 resent = True
                 await self._lose(batch)
-            except asyncpg.PostgresError as error:
-                return await self._fail(batch, error)
-            except (ValueError, TypeError, OverflowError, asyncpg.DataError) as error:
+            except Exception as error:  # noqa: BLE001  nothing may end the one loop that appends
                 return await self._fail(batch, error)
             else:
                 _SECONDS.observe(time.perf_counter() - started)
@@ -136,15 +142,21 @@ class Appender:
         return None
 
     async def _connect(self) -> asyncpg.Connection:
-        self._connection = await connect_writer(self._dsn)
+        try:
+            self._connection = await connect_writer(self._dsn)
+        except asyncpg.PostgresError as error:  # no command is to blame for it
+            raise ConnectionError(error.sqlstate) from None
         return self._connection
 
-    async def _lose(self, batch: list[_Waiting]) -> None:
-        """Drop the connection; tell those who waited too long that their outcome is unknown; pause a moment."""
+    def _disconnect(self) -> None:
         if self._connection:
             self._connection.terminate()
             self._connection = None
-        overdue = time.monotonic() - (0 if self._stopping else DEADLINE)
+
+    async def _lose(self, batch: list[_Waiting]) -> None:
+        """Drop the connection; tell those who waited too long that their outcome is unknown; pause a moment."""
+        self._disconnect()
+        overdue = time.monotonic() - (0 if self._stopping else self._deadline)
         for waiting in (*batch, *self._queue):
             if waiting.since < overdue and not waiting.answer.done():
                 waiting.answer.set_exception(LogUnavailable())
@@ -154,6 +166,7 @@ class Appender:
         """Nothing was committed: fail all if the database is at fault, else find the guilty command."""
         if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in {"53", "55", "57", "25", "58"}:
             logger.error("append_failed", sqlstate=error.sqlstate, commands=len(batch))
+            self._disconnect()  # perhaps the server became a standby and another one takes our writes
             failure: Exception = LogUnavailable()
         elif isinstance(error, asyncpg.PostgresError) and error.sqlstate == "AS001":
             logger.error("clocks_differ")
@@ -250,7 +263,7 @@ def _answer(batch: Sequence[_Waiting], row: asyncpg.Record, *, resent: bool) -> 
         elif row["verdicts"][n] == "s":
             verdict = Stale()
         elif row["verdicts"][n] == "a" or (resent and row["known_fingerprints"][n] == append.fingerprint):
-            verdict = Accepted(row["firsts"][n], row["lasts"][n], row["stamps"][n])
+            verdict = Accepted(row["firsts"][n], row["lasts"][n], row["stamps"][n], row["verdicts"][n] == "k")
             position = max(position, verdict.last)
         else:
             verdict = Known(

@@ -30,11 +30,17 @@ _LIMITS = {
 
 
 async def connect_writer(dsn: str) -> asyncpg.Connection:
-    """Open the appender's connection: durable commits, whatever the server's default."""
+    """Open the appender's connection: durable commits and a fresh look behind the lock, whatever the server prefers."""
     return await asyncpg.connect(
         dsn,
         timeout=2,
-        server_settings={**_LIMITS, "role": APP, "synchronous_commit": "on", "application_name": "afterschool-append"},
+        server_settings={
+            **_LIMITS,
+            "role": APP,
+            "synchronous_commit": "on",
+            "default_transaction_isolation": "read committed",
+            "application_name": "afterschool-append",
+        },
     )
 
 

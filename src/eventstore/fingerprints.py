@@ -16,7 +16,7 @@ class Fingerprints:
 
     def of(self, operation: str, body: bytes, version: int | None = None) -> bytes:
         """Return HMAC-SHA-256(key, operation ‖ 0x1F ‖ body) under one key version."""
-        key = self._keys[version or self.newest]
+        key = self._keys[self.newest if version is None else version]
         return hmac.digest(key, operation.encode() + b"\x1f" + body, sha256)
 
     def matches(self, operation: str, body: bytes, fingerprint: bytes, version: int) -> bool:

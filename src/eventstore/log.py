@@ -78,7 +78,7 @@ class _History:
         """Return the aggregate to read only, and guard its stream."""
         aggregate, from_memory = await self._aggregates.get(kind, aggregate_id, fresh=self._fresh)
         self.from_memory = self.from_memory or from_memory
-        self.heads[stream_of(kind.CATEGORY, aggregate_id)] = aggregate.version if aggregate else 0
+        self.heads.setdefault(stream_of(kind.CATEGORY, aggregate_id), aggregate.version if aggregate else 0)
         return aggregate
 
     def save(self, *aggregates: Aggregate) -> None:
@@ -141,9 +141,10 @@ class EventLog:
             heads=list(history.heads.items()),
         )
         match await self._appender.append(append):
-            case Accepted(first, last, recorded_at):
+            case Accepted(first, last, recorded_at, found):
                 for aggregate in history.saved:
-                    self.aggregates.put(aggregate)
+                    if not found:  # else the log may hold an earlier decision than this one
+                        self.aggregates.put(aggregate)
                 return Receipt(
                     command_id=cause.command_id, first=first, last=last, recorded_at=recorded_at, repeated=False
                 )

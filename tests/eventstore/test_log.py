@@ -131,9 +131,7 @@ async def test_a_moved_guard_makes_the_command_decide_again(store: Store) -> Non
 async def guard_child(store: Store, student: UUID) -> None:
     async def decide(history: History) -> None:
         history.record(
-            GuardianAdded(
-                originator_id=student, originator_version=0, timestamp=datetime.now(UTC), guardian_id=uuid4()
-            )
+            GuardianAdded(originator_id=student, originator_version=0, timestamp=datetime.now(UTC), guardian_id=uuid4())
         )
 
     await store.log.execute(a_cause(), decide)
@@ -148,4 +146,4 @@ async def test_personal_fields_rest_sealed_and_open_with_the_persons_key(store: 
     assert record.sealed
     assert b"Ada" not in record.sealed
     assert isinstance((await store.log.aggregates.get(User, student))[0], User)
-    assert UserRegistered.TOPIC == record.type
+    assert record.type == UserRegistered.TOPIC
