@@ -15,7 +15,7 @@ import typer
 
 from adapters.embedded.loopback import NoFreePort
 from adapters.embedded.process import DidNotStart
-from adapters.embedded.unprivileged import NoUnprivilegedUser
+from adapters.embedded.unprivileged import NotRunnable, NoUnprivilegedUser
 from adapters.migrations import MigrationsRefused
 from adapters.settings import SettingsInvalid
 
@@ -29,7 +29,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except SettingsInvalid as error:
         raise _exit(f"The settings are not complete:\n{error}", WRONG) from None
-    except (MigrationsRefused, DidNotStart, NoFreePort, NoUnprivilegedUser) as error:
+    except (MigrationsRefused, DidNotStart, NoFreePort, NoUnprivilegedUser, NotRunnable) as error:
         raise _exit(str(error) or str(type(error).__doc__), FAILED) from None
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         if isinstance(error, OSError) and error.filename is not None:

