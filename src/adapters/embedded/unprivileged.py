@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,12 +72,10 @@ def reachable_package(package: Path, user: pwd.struct_passwd | None) -> Path:
 
 
 def _move_to_shared(directory: Path) -> None:
+    """Move it to a place of its own, never one that was used before: who removed the link wants to begin anew."""
     _open_shared()
-    place = SHARED / _name(directory)
-    if place.exists():  # the link to it was removed by hand: what was asked for now is empty
-        directory.rmdir()
-    else:
-        shutil.move(directory, place)
+    place = SHARED / f"{_name(directory)}-{secrets.token_hex(4)}"
+    shutil.move(directory, place)
     directory.symlink_to(place)
 
 

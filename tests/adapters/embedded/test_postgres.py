@@ -165,6 +165,24 @@ async def test_root_moves_the_data_where_the_unprivileged_user_can_reach_it_and_
     await again.stop()
 
 
+def test_who_removes_a_directory_whose_data_lies_elsewhere_begins_anew(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unprivileged, "SHARED", machine / "shared")
+    private = machine / uuid4().hex
+    private.mkdir(mode=0o700)
+    first = unprivileged.reachable_directory(private / "postgres", unprivileged.user_for_postgres())
+    (first / "data").mkdir()
+    if (private / "postgres").is_symlink():
+        (private / "postgres").unlink()
+    else:
+        shutil.rmtree(private / "postgres")
+
+    second = unprivileged.reachable_directory(private / "postgres", unprivileged.user_for_postgres())
+
+    assert not (second / "data").exists()
+
+
 def test_root_copies_binaries_that_the_unprivileged_user_cannot_reach_with_their_libraries(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
