@@ -1,5 +1,6 @@
 """Query: what stands in the address of a request: ids in its path, and a query string that becomes a checked model."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -18,6 +19,8 @@ from api.route import add_parameter
 M = TypeVar("M", bound=Model)
 
 LAST_POSITION = 2**63 - 1
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Query(Generic[M]):
@@ -69,7 +72,7 @@ def read_position(text: object) -> int:
 
 def read_day(text: object) -> date:
     """Return a day written as 2026-01-31."""
-    if isinstance(text, str) and len(text) == len("2026-01-31"):
+    if isinstance(text, str) and _DAY.fullmatch(text):
         try:
             return date.fromisoformat(text)
         except ValueError:

@@ -37,3 +37,8 @@ class Family:
 
 Register = Callable[..., Awaitable[Person]]
 """Registers a person of a role, by themself or by a parent, and signs them in."""
+
+
+def as_bytes(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return headers that may hold more than ASCII, as a client's bytes."""
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
