@@ -152,12 +152,11 @@ class ProgressSummaries:
         return fold(events)
 
     async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: Mapping[UUID, Summary]) -> None:
-        """Add the batch's sums to the stored ones, one statement a table."""
+        """Add the batch's sums to the stored ones, all three tables in one statement."""
         if not changes:
             return
         ordered = sorted(changes.items())
         students = [(student, s.position, s.recorded_at, s.timezone) for student, s in ordered]
-        await connection.execute(_UPSERT_STUDENTS, *zip(*students, strict=True))
         topics = [
             (
                 *(student, *topic, f.records, f.score_sum, f.best_score, f.last_score),
@@ -166,54 +165,54 @@ class ProgressSummaries:
             for student, summary in ordered
             for topic, f in sorted(summary.topics.items())
         ]
-        if topics:
-            await connection.execute(_UPSERT_TOPICS, *zip(*topics, strict=True))
-            activity = [(student, slot, *a) for student, s in ordered for slot, a in sorted(s.activity.items())]
-            await connection.execute(_UPSERT_ACTIVITY, *zip(*activity, strict=True))
+        activity = [(student, slot, *a) for student, s in ordered for slot, a in sorted(s.activity.items())]
+        columns = [*_columns(students, 4), *_columns(topics, 12), *_columns(activity, 4)]
+        await connection.execute(_ADD, *columns)
 
     def stale_keys(self, changes: Mapping[UUID, Summary]) -> dict[str, int]:
         """Return the cached summary of every student touched."""
         return {cache_key(student): summary.position for student, summary in changes.items()}
 
 
-_UPSERT_STUDENTS = """
-insert into read.progress_students_g1 as t (student_id, position, recorded_at, timezone)
-select * from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[])
-on conflict (student_id) do update set
-    position = excluded.position,
-    recorded_at = excluded.recorded_at,
-    timezone = coalesce(excluded.timezone, t.timezone)
-"""
+def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * count
 
-_UPSERT_TOPICS = """
-insert into read.progress_topics_g1 as t (
-    student_id, subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position, completed,
-    time_spent
-)
-select * from unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::int[], $9::timestamptz[],
-    $10::bigint[], $11::int[], $12::bigint[]
-)
-on conflict (student_id, subject, topic, source) do update set
-    records = t.records + excluded.records,
-    score_sum = t.score_sum + excluded.score_sum,
-    best_score = greatest(t.best_score, excluded.best_score),
-    last_score = case
-        when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_score
-        else t.last_score
-    end,
-    last_position = case
-        when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_position
-        else t.last_position
-    end,
-    last_at = greatest(t.last_at, excluded.last_at),
-    completed = t.completed + excluded.completed,
-    time_spent = t.time_spent + excluded.time_spent
-"""
 
-_UPSERT_ACTIVITY = """
+_ADD = """
+with students as (
+    insert into read.progress_students_g1 as t (student_id, position, recorded_at, timezone)
+    select * from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[])
+    on conflict (student_id) do update set
+        position = excluded.position,
+        recorded_at = excluded.recorded_at,
+        timezone = coalesce(excluded.timezone, t.timezone)
+), topics as (
+    insert into read.progress_topics_g1 as t (
+        student_id, subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position,
+        completed, time_spent
+    )
+    select * from unnest(
+        $5::uuid[], $6::text[], $7::text[], $8::text[], $9::int[], $10::bigint[], $11::int[], $12::int[],
+        $13::timestamptz[], $14::bigint[], $15::int[], $16::bigint[]
+    )
+    on conflict (student_id, subject, topic, source) do update set
+        records = t.records + excluded.records,
+        score_sum = t.score_sum + excluded.score_sum,
+        best_score = greatest(t.best_score, excluded.best_score),
+        last_score = case
+            when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_score
+            else t.last_score
+        end,
+        last_position = case
+            when (excluded.last_at, excluded.last_position) > (t.last_at, t.last_position) then excluded.last_position
+            else t.last_position
+        end,
+        last_at = greatest(t.last_at, excluded.last_at),
+        completed = t.completed + excluded.completed,
+        time_spent = t.time_spent + excluded.time_spent
+)
 insert into read.progress_activity_g1 as t (student_id, slot, records, time_spent)
-select * from unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::bigint[])
+select * from unnest($17::uuid[], $18::timestamptz[], $19::int[], $20::bigint[])
 on conflict (student_id, slot) do update set
     records = t.records + excluded.records,
     time_spent = t.time_spent + excluded.time_spent
