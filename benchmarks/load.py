@@ -43,8 +43,9 @@ class Connection(asyncio.Protocol):
         self._received = b""
 
     def send(self, request: bytes) -> None:
-        """Send a request whose answer goes to `on_answer`."""
-        assert self._transport is not None
+        """Send a request whose answer goes to `on_answer`; raises `ConnectionError` when the server has hung up."""
+        if self._transport is None:
+            raise ConnectionResetError("the server hung up")
         self._transport.write(request)
 
     async def ask(self, request: bytes) -> Answer:
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell whoever waits."""
+        self._transport = None
         if self._waiting and not self._waiting.done():
             self._waiting.set_exception(error or ConnectionResetError("the server hung up"))
 
@@ -90,16 +92,20 @@ def _content_length(received: bytes, head_end: int) -> int:
     return int(received[start + 15 : received.find(b"\r", start)])
 
 
-async def connect(port: int, on_answer: Callable[[Answer], None] | None = None) -> Connection:
-    """Open a connection to a server of this machine."""
+async def connect(
+    port: int, on_answer: Callable[[Answer], None] | None = None, *, host: str = "127.0.0.1", secure: bool = False
+) -> Connection:
+    """Open a connection to a server, by default one of this machine."""
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: Connection(on_answer), "127.0.0.1", port)
+    _, connection = await loop.create_connection(lambda: Connection(on_answer), host, port, ssl=secure or None)
     return connection
 
 
-def request(method: str, path: str, *, body: bytes = b"", token: str = "", key: str = "", port: int = 80) -> bytes:
+def request(
+    method: str, path: str, *, body: bytes = b"", token: str = "", key: str = "", host: str = "127.0.0.1"
+) -> bytes:
     """Return the bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     if key:
