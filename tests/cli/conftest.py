@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner, Result
 
 from adapters.embedded.auth.app import open_stand_in
 from adapters.embedded.auth.settings import StandInSettings
 from adapters.embedded.loopback import free_port
+from adapters.settings import load_settings
+from api.app import create_app
 from cli.command_line import command_line
 from commands.ports import History
 from commands.record_progress import RecordProgress, record_progress
@@ -81,6 +85,20 @@ async def auth(terminal: Terminal, tmp_path: Path) -> AsyncIterator[str]:
     )
     async with open_stand_in(settings) as stand_in, running(stand_in.app, settings.port):
         yield settings.url
+
+
+@pytest.fixture
+async def api(terminal: Terminal, auth: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve the API where the settings say it is."""
+    del auth
+    settings = load_settings(terminal.environment)
+    app = create_app(settings, registry=CollectorRegistry())
+    async with (
+        app.router.lifespan_context(app),
+        running(app, settings.port),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -1,33 +1,14 @@
 """Demo accounts: made once, through the API, for this machine only."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 
-from adapters.settings import load_settings
-from api.app import create_app
-from tests.api.conftest import running
 from tests.cli.conftest import Terminal
 from tests.eventstore.conftest import Store
-
-
-@pytest.fixture
-async def api(terminal: Terminal, auth: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve the API where the settings say it is."""
-    del auth
-    settings = load_settings(terminal.environment)
-    app = create_app(settings, registry=CollectorRegistry())
-    async with (
-        app.router.lifespan_context(app),
-        running(app, settings.port),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as client,
-    ):
-        yield client
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""Requests file: pressed from top to bottom with the demo accounts, every call of `requests.http` does what it says."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.settings import load_settings
+from api.app import ROUTES
+from tests.cli.conftest import Terminal
+from workers.run import run_projector
+
+FILE = (Path(__file__).parents[2] / "requests.http").read_text(encoding="utf-8")
+VARIABLE = re.compile(r"\{\{([^}]+)\}\}")
+
+
+@pytest.fixture
+async def projector(terminal: Terminal) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_projector(load_settings(terminal.environment), stop))
+    yield
+    stop.set()
+    await running
+
+
+class Editor:
+    """Presses requests as an editor does that knows .http files."""
+
+    def __init__(self, client: httpx.AsyncClient, variables: dict[str, str]) -> None:
+        self._client = client
+        self._variables = variables
+
+    async def press(self, block: str) -> httpx.Response:
+        name = re.search(r"^# @name (\w+)$", block, re.MULTILINE)
+        text = "\n".join(line for line in block.splitlines()[1:] if not line.startswith("#"))
+        head, _, body = VARIABLE.sub(lambda found: self._variables[found[1]], text).strip().partition("\n\n")
+        request, *headers = head.splitlines()
+        method, address = request.split(" ")
+        fields = dict(header.split(": ", 1) for header in headers)
+        answer = await self._client.request(method, address, headers=fields, content=body)
+        for field, value in answer.json().items() if name else ():
+            self._variables[f"{name and name[1]}.response.body.{field}"] = str(value)
+        return answer
+
+
+@pytest.mark.usefixtures("projector")
+async def test_every_request_in_the_file_is_answered_with_success(terminal: Terminal, api: httpx.AsyncClient) -> None:
+    accounts = {a["who"]: a for a in json.loads((await terminal("demo", "accounts", "--json")).stdout)}
+    variables = dict(re.findall(r"^@(\w+) = (.+)$", FILE, re.MULTILINE))
+    for name in variables.keys() - {"api"}:
+        who, field = name.split("_")
+        variables[name] = accounts[who][field]
+    editor = Editor(api, variables | {"api": str(api.base_url)})
+
+    blocks = re.split(r"^###", FILE, flags=re.MULTILINE)[1:]
+    answers = [await editor.press(block) for block in blocks]
+
+    assert {(a.request.method, a.request.url.path, a.text) for a in answers if not a.is_success} == set()
+
+
+def test_the_file_has_every_call_there_is() -> None:
+    pressed = re.findall(r"^(GET|POST|PATCH|DELETE) \{\{api\}\}([^\s?]+)", FILE, re.MULTILINE)
+
+    in_file = {(method, re.sub(r"\{\{\w+\}\}", "{}", path)) for method, path in pressed}
+    served = {(method, re.sub(r"\{\w+\}", "{}", route.path)) for route in ROUTES for method in route.methods or ()}
+    assert {call for call in served if not call[1].startswith("/problems")} == in_file
+
+
+def test_the_file_holds_no_password_of_anyone() -> None:
+    assert re.findall(r"_password = (?!put-the)", FILE) == []
