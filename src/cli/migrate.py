@@ -17,6 +17,8 @@ def migrate() -> None:
 
     Applies the migrations that came with this code and are not in the database yet, each in its own transaction; a
     second call does nothing. Refuses a database that is newer than the code.
+
+    Example: afterschool migrate
     """
     with plain_errors():
         settings = load_settings()

@@ -20,6 +20,8 @@ def project() -> None:
     """Keep the read models up to date with the log.
 
     Any number may run: of two, only one has an effect on a student at a time. SIGTERM and SIGINT stop it.
+
+    Example: afterschool project
     """
     with plain_errors():
         settings = load_settings()

@@ -18,6 +18,8 @@ def serve() -> None:
     """Serve the HTTP API.
 
     Any number may run beside each other. SIGTERM and SIGINT stop it: requests under way are answered first.
+
+    Example: AFTERSCHOOL_PORT=8001 afterschool serve
     """
     for request in (signal.SIGINT, signal.SIGTERM):
         signal.signal(request, _leave)

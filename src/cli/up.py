@@ -33,5 +33,7 @@ def up(
     Starts Postgres, Valkey, a stand-in for Supabase Auth, the projector and the API, all on 127.0.0.1, and starts
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
+
+    Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """
     run(port, metrics_port, data_dir.absolute())
