@@ -16,6 +16,8 @@ from api.errors import HeadersTooLarge, RequestMalformed, RequestTooSlow, TooMan
 from domain.errors import AfterschoolError
 
 _SEPARATORS = len(": \r\n")
+_LINGER = 1.0
+"""Seconds for which a refused connection is still listened to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class _LimitedProtocol(HttpToolsProtocol):
     _received = 0
     """Bytes since the last request was complete."""
     _refusal: AfterschoolError | None = None
+    _hung_up = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -59,6 +62,8 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._hung_up:
+            return
         if self._part != "body":
             self._received += len(data)
         super().data_received(data)
@@ -74,8 +79,8 @@ class _LimitedProtocol(HttpToolsProtocol):
         if self._received > self.limits.header_bytes and self._header_bytes() > self.limits.header_bytes:
             self._refusal = HeadersTooLarge()
             raise self._refusal
-        self._part = "body"
         super().on_headers_complete()
+        self._part = "body"
 
     def on_message_complete(self) -> None:
         self._part, self._received = None, 0
@@ -87,6 +92,8 @@ class _LimitedProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Keep a timer running while the other side owes us bytes, and none otherwise."""
+        if self._hung_up:
+            return
         owed = self._part or (None if self._is_busy() or self.timeout_keep_alive_task else "headers")
         if owed == self._timed:
             return
@@ -115,19 +122,33 @@ class _LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: AfterschoolError) -> None:
-        """Answer with a problem and hang up; an answer that has begun already is cut short instead."""
-        if self.transport.is_closing():
+        """Answer with a problem and hang up; where an answer has begun or was given already, only hang up."""
+        if self._hung_up or self.transport.is_closing():
             return
+        self._hung_up = True
         if self._is_busy():
-            begun = self.cycle.response_started
+            answered = self.cycle.response_started
             self.cycle.disconnected = True  # the application must not write behind our answer
             self.cycle.message_event.set()
-            if begun:
-                self.transport.close()
-                return
-        status, headers, body = render(error, secrets.token_hex(16))
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines += [f"content-length: {len(body)}", "cache-control: no-store", "connection: close", "", ""]
-        self.transport.write("\r\n".join(lines).encode() + body)
-        self.transport.close()
+        else:
+            answered = self._part == "body"
+        if answered:
+            self.transport.close()
+            return
+        self.transport.write(_answer(error))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Let the other side finish its sentence: to hang up in the middle of it would destroy our answer."""
+        self._stop_timer()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(_LINGER, self.transport.close)
+
+
+def _answer(error: AfterschoolError) -> bytes:
+    status, headers, body = render(error, secrets.token_hex(16))
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"content-length: {len(body)}", "cache-control: no-store", "connection: close", "", ""]
+    return "\r\n".join(lines).encode() + body
