@@ -82,7 +82,7 @@ async def test_a_leftover_is_ended_before_its_successor_starts(tmp_path: Path) -
 
 
 async def test_a_process_that_only_bears_the_id_of_a_dead_child_is_not_harmed(tmp_path: Path) -> None:
-    bystander = subprocess.Popen(FOREVER)
+    bystander = subprocess.Popen(FOREVER, process_group=0)
     held = hold(tmp_path / "lock")
     assert held is not None
     os.write(held, str(bystander.pid).encode())
