@@ -7,7 +7,8 @@ import orjson
 from eventstore.record import COLUMNS, Record, leaf
 from eventstore.sealing import key_id_of
 
-_HEADER = tuple(name for name in COLUMNS.split(", ") if name not in {"data", "sealed", "commitment"})
+_HEADER = tuple(COLUMNS.split(", ")[:-3])
+"""The columns before `data`, `sealed` and `commitment`."""
 FIRST_BYTES = b'{"format":'
 """How every JSON line begins."""
 
@@ -17,7 +18,7 @@ def json_line(record: Record, *, with_sealed: bool = False, with_leaf: bool = Fa
 
     `key_id` and `sealed_bytes` tell of the personal fields; their sealed bytes come in base64 if asked for.
     """
-    shown: dict[str, object] = {name: getattr(record, name) for name in _HEADER}
+    shown: dict[str, object] = dict(zip(_HEADER, record, strict=False))
     shown["key_id"] = record.sealed and key_id_of(record.sealed)
     shown["sealed_bytes"] = record.sealed and len(record.sealed)
     if with_sealed:

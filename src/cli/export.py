@@ -89,6 +89,10 @@ def open_output(file: Path | None, after: int) -> Iterator[BinaryIO]:
     if file is None:
         yield typer.get_binary_stream("stdout")
         return
+    if file.exists() and not file.is_file():  # a pipe or a device has no last line
+        with file.open("wb") as output:
+            yield output
+        return
     with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as output:
         last = _go_behind_last_line(output)
         if last is None:

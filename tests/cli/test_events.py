@@ -152,6 +152,15 @@ async def test_another_file_is_left_alone(terminal: Terminal, tmp_path: Path, co
     assert file.read_text(encoding="utf-8") == content
 
 
+async def test_an_export_can_go_to_a_device(terminal: Terminal, store: Store) -> None:
+    await register(store)
+
+    shown = await terminal("events", "export", "--output", os.devnull)
+
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert shown.stderr.startswith("1 events")
+
+
 async def test_a_file_that_cannot_be_written_is_told(terminal: Terminal, tmp_path: Path) -> None:
     refused = await terminal("events", "export", "--output", str(tmp_path / "nowhere" / "events.ndjson"))
 
