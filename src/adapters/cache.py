@@ -113,7 +113,10 @@ return 1
 _INVALIDATE = _Script("""
 for i, key in ipairs(KEYS) do
   local floor = math.max(tonumber(ARGV[i + 1]), tonumber(redis.call('get', key .. ':floor') or 0))
-  redis.call('del', key, key .. ':position', key .. ':lease')
+  redis.call('del', key .. ':lease')
+  if floor > tonumber(redis.call('get', key .. ':position') or 0) then
+    redis.call('del', key, key .. ':position')
+  end
   redis.call('set', key .. ':floor', string.format('%d', floor), 'px', ARGV[1])
 end
 """)
@@ -200,9 +203,10 @@ class Cache:
         return False
 
     async def invalidate(self, positions: Mapping[str, int]) -> None:
-        """Drop these keys and refuse what was read before the given positions; `CacheAway` means: try again.
+        """Drop what these keys hold from before the given positions, and refuse to be given it later.
 
-        Until it has succeeded somebody may read the old values, so whoever makes values stale does not give up.
+        A value made at its position or after it stays. `CacheAway` means: try again; until it has succeeded somebody
+        may read the old values, so whoever makes values stale does not give up.
         """
         if positions:
             await self._run(_INVALIDATE, list(positions), FLOOR, *positions.values())

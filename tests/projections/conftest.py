@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from tests.workers.conftest import platform
+from adapters.cache import Cache
+from projections.get_progress_summary import GetProgressSummary
+from tests.workers.conftest import Platform, platform
 
 __all__ = ["platform"]
 
@@ -15,3 +17,11 @@ async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
     client = Redis.from_url(redis_url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+async def cache_away(platform: Platform) -> AsyncIterator[GetProgressSummary]:
+    """Return the query with a Redis that nobody reaches."""
+    cache = Cache("redis://127.0.0.1:1/0")
+    yield GetProgressSummary(platform.store.pool, platform.store.reader, cache)
+    await cache.close()

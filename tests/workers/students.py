@@ -1,0 +1,65 @@
+"""Students: people of the log who register and report practice, in the zone and part a test asks for."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from commands.ports import History
+from commands.record_progress import RecordProgress, record_progress
+from domain.cause import Cause, Receipt
+from domain.profile import Profile
+from domain.user import User
+from eventstore.record import part_of
+from tests.eventstore.conftest import Store, a_cause
+
+
+async def register(store: Store, user_id: UUID | None = None, *, timezone: str = "UTC") -> UUID:
+    """Register a student and return their id."""
+    user = user_id or uuid4()
+    profile = Profile(name="Ada", grade_level=3, learning_preferences=(), timezone=timezone)
+
+    async def decide(history: History) -> None:
+        history.save(User.register(user, "student", "ada@example.org", profile, datetime.now(UTC)))
+
+    await store.keys.create(user)
+    await store.log.execute(a_cause(user), decide)
+    return user
+
+
+async def practise(
+    store: Store,
+    student: UUID,
+    *,
+    score: int = 5000,
+    topic: str = "fractions",
+    occurred_at: datetime | None = None,
+    cause: Cause | None = None,
+) -> Receipt:
+    """Report practice."""
+    command = RecordProgress(
+        cause=cause or a_cause(student),
+        student_id=student,
+        subject="math",
+        topic=topic,
+        score=score,
+        time_spent=60,
+        completed=True,
+        occurred_at=occurred_at,
+    )
+    return await record_progress(store.log, command)
+
+
+def part(student: UUID) -> int:
+    """Return the part of a student's events."""
+    return part_of(student, "")
+
+
+def someone_of(wanted: int) -> UUID:
+    """Return an id whose events are of this part."""
+    while part(user := uuid4()) != wanted:
+        pass
+    return user
+
+
+def someone_not_of(unwanted: int) -> UUID:
+    """Return an id whose events are of another part."""
+    return someone_of((unwanted + 1) % 64)
