@@ -26,12 +26,10 @@ LEEWAY = 10
 LARGEST = 8192
 """Characters that a token may have."""
 SMALLEST_RSA = 2048
-LONGEST_KEY_ID = 256
 LAST_SECOND = 253_402_300_799
 """End of the year 9999: no moment lies beyond."""
 
 _BACKEND = "jose.backends.cryptography_backend"
-_PART = re.compile(r"[A-Za-z0-9_-]+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STEERING = frozenset({"crit", "jku", "jwk", "x5u", "x5c", "enc", "zip", "b64"})
 """Headers by which a token would tell us how, or with what, to check it."""
@@ -92,11 +90,10 @@ class TokenVerifier:
         _demand(len(parts) == 3)  # noqa: PLR2004  header, payload, signature
         header, _, _ = [_decode(part) for part in parts]
         fields = read_object(header)
-        kid, algorithm = fields.get("kid"), fields.get("alg")
+        kid = fields.get("kid")
         _demand(not _STEERING & fields.keys())
-        _demand(isinstance(kid, str) and 0 < len(kid) <= LONGEST_KEY_ID)
-        found = await self._keys.find(str(kid))
-        if found is None or algorithm != found.algorithm:
+        found = await self._keys.find(kid) if isinstance(kid, str) else None
+        if found is None or fields.get("alg") != found.algorithm:
             raise TokenRefused
         return jws.verify(token, found.key, [found.algorithm])
 
@@ -137,7 +134,6 @@ def _may_verify(entry: Mapping[str, object]) -> bool:
 
 def _decode(part: str) -> bytes:
     """Decode strict base64url: its alphabet alone, no padding, and the one spelling that these bytes have."""
-    _demand(_PART.fullmatch(part) is not None)
     raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
     _demand(urlsafe_b64encode(raw).rstrip(b"=").decode() == part)
     return raw

@@ -1,5 +1,6 @@
 """Provider: an identity provider's keys and tokens, good ones and all the bad ones, for the tests."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -50,10 +51,19 @@ class Provider:
     keys: list[Json] = field(default_factory=lambda: [published(EC, "ec"), published(RSA, "rsa")])
     answer: Response | None = None
     asked: list[str] = field(default_factory=list)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, it lets whoever asks wait."""
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once somebody asked."""
 
     async def respond(self, request: Request) -> Response:
         self.asked.append(str(request.url))
+        self.reached.set()
+        await self.opened.wait()
         return self.answer or JSONResponse({"keys": self.keys})
+
+    def __post_init__(self) -> None:
+        self.opened.set()
 
     @property
     def app(self) -> Starlette:

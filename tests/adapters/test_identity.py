@@ -5,12 +5,17 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from adapters.embedded.auth.app import StandIn
 from adapters.identity import SupabaseIdentity
 from adapters.tokens import TokenVerifier
 from commands.ports import Account
 from domain.errors import CredentialsWrong, EmailTaken, IdentityUnavailable, InvalidValue
+from tests.adapters.conftest import PUBLISHABLE, SECRET
 
 PASSWORD = "correct horse"
 
@@ -58,6 +63,25 @@ async def test_an_e_mail_has_one_account_however_it_is_spelled(
 
     with pytest.raises(EmailTaken):
         await identity.create(Account(user_id=uuid4(), email=email), PASSWORD)
+
+
+async def test_the_provider_is_given_one_spelling_of_an_e_mail() -> None:
+    seen: list[str] = []
+
+    async def record(request: Request) -> Response:
+        seen.append((await request.json())["email"])
+        return Response(status_code=503)
+
+    app = Starlette(routes=[Route("/{path:path}", record, methods=["POST"])])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+        identity = SupabaseIdentity(http, url="http://auth.test", publishable_key=PUBLISHABLE, secret_key=SECRET)
+        for spelling in (" Rene\u0301@Example.org", "ren\u00e9@example.org\n"):
+            with pytest.raises(IdentityUnavailable):
+                await identity.create(Account(user_id=uuid4(), email=spelling), PASSWORD)
+            with pytest.raises(IdentityUnavailable):
+                await identity.login(spelling, PASSWORD)
+
+    assert seen == ["ren\u00e9@example.org"] * 4
 
 
 async def test_an_id_has_one_account(identity: SupabaseIdentity, ada: Account) -> None:

@@ -1,8 +1,10 @@
 """The provider's keys: which of them may verify, how long they are kept, and what happens when it is away."""
 
+import asyncio
+
 import httpx
 import pytest
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from adapters.embedded.loopback import free_port
 from domain.errors import IdentityUnavailable
@@ -81,6 +83,24 @@ async def test_keys_are_fetched_once_and_used_again(desk: Desk) -> None:
     assert desk.provider.asked == [JWKS]
 
 
+async def test_many_who_come_at_once_wait_for_one_fetch(desk: Desk) -> None:
+    assert all(await asyncio.gather(*(desk.accepts(a_token()) for _ in range(20))))
+
+    assert desk.provider.asked == [JWKS]
+
+
+async def test_one_who_stops_waiting_does_not_stop_the_fetch(desk: Desk) -> None:
+    desk.provider.opened.clear()
+    hasty, patient = [asyncio.create_task(desk.accepts(a_token())) for _ in range(2)]
+    await desk.provider.reached.wait()
+
+    hasty.cancel()
+    desk.provider.opened.set()
+
+    assert await patient
+    assert desk.provider.asked == [JWKS]
+
+
 async def test_a_new_key_is_accepted_at_once(desk: Desk) -> None:
     assert await desk.accepts(a_token())
     desk.provider.keys.append(published(OTHER_EC, "new"))
@@ -121,7 +141,7 @@ async def test_a_clock_set_back_does_not_keep_old_keys_alive(desk: Desk) -> None
     "answer",
     [
         Response(status_code=503),
-        Response(status_code=404),
+        JSONResponse({"keys": []}, 404),
         RedirectResponse("http://evil.test/jwks.json"),
         Response(b"<html>", media_type="text/html"),
         Response(b"[]"),
@@ -138,6 +158,7 @@ async def test_the_last_good_keys_go_on_while_the_provider_is_away(desk: Desk, a
     desk.clock.now = NOW + 1000
     assert await desk.accepts(a_token())
     assert await desk.refuses(a_token(key=OTHER_EC))
+    assert set(desk.provider.asked) == {JWKS}
 
 
 async def test_a_provider_that_is_away_is_asked_once_in_thirty_seconds(desk: Desk) -> None:
