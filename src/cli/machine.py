@@ -8,6 +8,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from textwrap import indent
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,7 +24,7 @@ from adapters.embedded.supervisor import Supervisor, started
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
 from adapters.settings import PREFIX, load_settings, read_environment_file, write_environment_file
-from cli.demo_accounts import DemoRefused, ensure_demo_accounts
+from cli.demo_accounts import DemoRefused, demo_accounts_file, ensure_demo_accounts, in_words
 from cli.exits import plain_errors
 
 _AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
@@ -90,8 +91,8 @@ class Machine:
             "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
             **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
         }
-        self._environment = _inherited(ours) | {f"{PREFIX}{name}": value for name, value in ours.items()}
-        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(self._next_port)}, self._environment)
+        self.environment = _inherited(ours) | {f"{PREFIX}{name}": value for name, value in ours.items()}
+        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(self._next_port)}, self.environment)
         self._auth = self._program("auth", ["adapters.embedded.auth"], auth_port, _AUTH_IS_UP)
         self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
         self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
@@ -108,14 +109,14 @@ class Machine:
         for note in self._postgres.notes:
             say(f"  ({note})")
         self._publish_addresses()
-        load_settings(self._environment)
+        load_settings(self.environment)
         await self._migrate()
         await self._supervisor.start(self._auth, self._projector, self._api)
         await self._invite()
         say(
             f"Logs: {self.directory / 'logs'}   Metrics: port {self._metrics_port} (api), {self._next_port} (projector)"
         )
-        say(f"Try it: {_command()} demo accounts   Learn more: {_command()} --help   Stop: Ctrl-C")
+        say(f"Status: {_command()} status   Everything else: {_command()} --help   Stop: Ctrl-C")
         say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
 
     async def stop(self) -> None:
@@ -129,18 +130,21 @@ class Machine:
         say(started("migrations", f"{len(applied)} applied", loop.time() - began))
 
     async def _invite(self) -> None:
-        """Make the demo accounts at the first start; a system without them is up all the same."""
-        url = f"http://127.0.0.1:{self._port}"
+        """Make the demo accounts and show them, at the first start; a system without them is up all the same."""
+        is_first = not demo_accounts_file(self.directory).exists()
         try:
-            await ensure_demo_accounts(url, self.directory)
+            accounts = await ensure_demo_accounts(f"http://127.0.0.1:{self._port}", self.directory)
         except (DemoRefused, httpx.TransportError) as error:
             say(f"  (no demo accounts: {error})")
+            return
+        if is_first:
+            say(f"Demo accounts, shown again by {_command()} demo accounts:\n{indent(in_words(accounts), '  ')}")
 
     def _publish_addresses(self) -> None:
         """Tell the programs started from now on, and other commands run in this place, where things are."""
-        self._environment[f"{PREFIX}DATABASE_URL"] = self._postgres.url
-        self._environment[f"{PREFIX}REDIS_URL"] = self._valkey.url
-        settings = {name: value for name, value in self._environment.items() if name.startswith(PREFIX)}
+        self.environment[f"{PREFIX}DATABASE_URL"] = self._postgres.url
+        self.environment[f"{PREFIX}REDIS_URL"] = self._valkey.url
+        settings = {name: value for name, value in self.environment.items() if name.startswith(PREFIX)}
         write_environment_file(self.directory / "environment", settings)
 
     def _program(
@@ -156,7 +160,7 @@ class Machine:
             [sys.executable, "-P", "-m", *module],
             lock=self.directory / "run" / name,
             log=self._log(name),
-            environment=self._environment if environment is None else environment,
+            environment=self.environment if environment is None else environment,
             port=port,
             path=path,
         )

@@ -6,10 +6,10 @@ import signal
 import typer
 import uvloop
 
+from adapters.log_lines import log_as_json
 from adapters.settings import Settings, load_settings
 from api.metrics import metrics_listener
 from cli.exits import plain_errors
-from cli.log_lines import log_as_json
 from workers.run import run_projector
 
 app = typer.Typer()

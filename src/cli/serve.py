@@ -5,10 +5,10 @@ from types import FrameType
 
 import typer
 
+from adapters.log_lines import log_as_json
 from adapters.settings import load_settings
 from api.server import serve as serve_api
 from cli.exits import plain_errors
-from cli.log_lines import log_as_json
 
 app = typer.Typer()
 
@@ -26,7 +26,7 @@ def serve() -> None:
     with plain_errors():
         settings = load_settings()
         log_as_json()
-        serve_api(settings)
+        serve_api(settings, lambda: load_settings().master_keys.get_secret_value())  # noqa: PLW0108  read at each call
 
 
 def _leave(_: int, __: FrameType | None) -> None:

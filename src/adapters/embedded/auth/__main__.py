@@ -10,6 +10,7 @@ import uvicorn
 from adapters.embedded.auth.app import open_stand_in
 from adapters.embedded.auth.key_file import KeyFileRefused
 from adapters.embedded.auth.settings import StandInSettings, load_stand_in_settings
+from adapters.log_lines import log_as_json
 from adapters.settings import SettingsInvalid
 
 
@@ -22,7 +23,7 @@ async def serve(settings: StandInSettings) -> None:
             port=settings.port,
             lifespan="off",
             access_log=False,
-            log_level="warning",
+            log_config=None,
             server_header=False,
             limit_concurrency=1000,
             timeout_graceful_shutdown=3,
@@ -34,6 +35,7 @@ def main() -> int:
     """Start, or say on stderr what is missing; SIGTERM and SIGINT end it with status 0."""
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, _leave)
+    log_as_json()
     try:
         asyncio.run(serve(load_stand_in_settings()))
     except (SettingsInvalid, KeyFileRefused) as error:

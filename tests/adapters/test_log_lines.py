@@ -5,12 +5,12 @@ import logging
 import subprocess
 import sys
 
-from cli.log_lines import name_the_error
+from adapters.log_lines import name_the_error
 
 PROGRAM = """
 import logging
 import structlog
-from cli.log_lines import log_as_json
+from adapters.log_lines import log_as_json
 
 log_as_json()
 try:
