@@ -1,0 +1,96 @@
+"""Fuzz: whatever OpenAPI allows or forbids, every operation keeps its word, on real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from adapters.settings import Settings
+from api.server import build_server
+
+from .people import Family, Person
+
+HASHING = {"POST /users", "POST /auth/login"}
+"""Operations that make the server hash a password, which takes a while."""
+OPERATIONS = (
+    *("GET /progress/{student_id}", "POST /progress", "GET /users/{id}", "POST /users", "POST /auth/login"),
+    *("POST /auth/refresh", "GET /health/live", "GET /health/ready"),
+)
+FEW = pytest.param(30, id="few")
+MANY = pytest.param(500, id="many", marks=pytest.mark.long)
+
+
+@pytest.fixture(scope="module")
+async def url(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
+    """Serve the application as `afterschool serve` does, on a free port."""
+    server = build_server(app, settings.model_copy(update={"port": 0}))
+    server.config.lifespan = "off"
+    running = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110  uvicorn tells it in no other way
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await running
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("examples", [FEW, MANY])
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_what_the_document_allows_is_answered_as_it_says(
+    url: str, family: Family, operation: str, examples: int
+) -> None:
+    await asyncio.to_thread(fuzz, url, family.child, operation, GenerationMode.POSITIVE, examples)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("examples", [FEW, MANY])
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if "health" not in name])
+async def test_what_the_document_forbids_is_refused(url: str, family: Family, operation: str, examples: int) -> None:
+    await asyncio.to_thread(fuzz, url, family.child, operation, GenerationMode.NEGATIVE, examples)
+
+
+def test_no_operation_is_left_out(app: FastAPI) -> None:
+    documented = {f"{method.upper()} {path}" for path, item in app.openapi()["paths"].items() for method in item}
+
+    assert documented == set(OPERATIONS)
+
+
+def fuzz(url: str, person: Person, label: str, mode: GenerationMode, examples: int) -> None:
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    (operation,) = [found for found in operations if found.label == label]
+
+    @hypothesis_settings(
+        max_examples=examples // 3 if label in HASHING else examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case: schemathesis.Case[Any]) -> None:
+        if mode is GenerationMode.POSITIVE:
+            about_oneself(case, person)
+        # Not every report that fits the document is acceptable: it may be somebody else's, or of last year.
+        case.call_and_validate(
+            headers={"Authorization": f"Bearer {person.token}"}, excluded_checks=[positive_data_acceptance]
+        )
+
+    check()
+
+
+def about_oneself(case: schemathesis.Case[Any], person: Person) -> None:
+    """Put the caller's own id in a case, for strangers' ids only lead to 403."""
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = str(person.id)
+    if isinstance(case.body, dict) and "student_id" in case.body:
+        case.body["student_id"] = str(person.id)
