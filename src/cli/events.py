@@ -13,15 +13,16 @@ from uuid import UUID
 import asyncpg
 import typer
 
+from adapters.log_lines import log_as_json
 from adapters.settings import load_settings
 from cli.event_lines import json_line, long_lines, short_line
 from cli.exits import FAILED, plain_errors
 from cli.export import WINDOW, Exported, ExportRefused, Selection, export_lines, open_output
-from cli.log_lines import log_as_json
+from cli.pool import open_pool
 from cli.progress_bar import progress_bar
 from domain.errors import LogBroken
 from eventstore.codec import event_types
-from eventstore.connections import APP, create_pool
+from eventstore.connections import APP
 from eventstore.reader import LogReader
 from eventstore.record import COLUMNS, Record
 
@@ -186,11 +187,8 @@ def export(
 
 @asynccontextmanager
 async def _open_log() -> AsyncIterator[tuple[asyncpg.Pool, LogReader]]:
-    pool = await create_pool(load_settings().database_url.get_secret_value(), APP, size=1)
-    try:
+    async with open_pool(load_settings(), APP, size=1) as pool:
         yield pool, LogReader(pool)
-    finally:
-        pool.terminate()
 
 
 async def _find(pool: asyncpg.Pool, event_id: UUID, head: int) -> Record | None:

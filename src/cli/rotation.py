@@ -10,8 +10,9 @@ import asyncpg
 
 from adapters.settings import Settings
 from cli.key_file import SETTING, KeyFile
+from cli.pool import open_pool
 from cli.progress_bar import progress_bar
-from eventstore.connections import KEYS, create_pool
+from eventstore.connections import KEYS
 from eventstore.keys import KeyStore, MasterKeys
 
 _ROTATING = 7002
@@ -65,14 +66,10 @@ async def rotate(settings: Settings, file: KeyFile | None) -> Rotation:
 @asynccontextmanager
 async def _alone(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     """Open a pool that may change keys, as the only rotation under way."""
-    pool = await create_pool(settings.database_url.get_secret_value(), KEYS, size=3)
-    try:
-        async with pool.acquire() as connection:
-            if not await connection.fetchval("select pg_try_advisory_lock($1)", _ROTATING):
-                raise RotationRefused("Another rotation of the master key is under way.")
-            yield pool
-    finally:
-        pool.terminate()
+    async with open_pool(settings, KEYS, size=3) as pool, pool.acquire() as connection:
+        if not await connection.fetchval("select pg_try_advisory_lock($1)", _ROTATING):
+            raise RotationRefused("Another rotation of the master key is under way.")
+        yield pool
 
 
 async def _check_completeness(pool: asyncpg.Pool, versions: Collection[int]) -> None:
