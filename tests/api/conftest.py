@@ -21,6 +21,7 @@ from adapters.embedded.loopback import free_port
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.settings import Settings
 from api.app import create_app
+from api.server import build_server
 
 from .people import PASSWORD, Family, Person, Register
 
@@ -125,3 +126,16 @@ def report(family: Family) -> dict[str, object]:
         "time_spent": 300,
         "completed": True,
     }
+
+
+@pytest.fixture(scope="session")
+async def url(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
+    """Serve the application as `afterschool serve` does, on a free port."""
+    server = build_server(app, settings.model_copy(update={"port": 0}))
+    server.config.lifespan = "off"
+    running = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110  uvicorn tells it in no other way
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await running

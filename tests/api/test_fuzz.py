@@ -1,7 +1,6 @@
 """Fuzz: whatever OpenAPI allows or forbids, every operation keeps its word, on real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,9 +12,6 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from adapters.settings import Settings
-from api.server import build_server
-
 from .people import Family, Person
 
 HASHING = {"POST /users", "POST /auth/login"}
@@ -26,19 +22,6 @@ OPERATIONS = (
 )
 FEW = pytest.param(30, id="few")
 MANY = pytest.param(500, id="many", marks=pytest.mark.long)
-
-
-@pytest.fixture(scope="module")
-async def url(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
-    """Serve the application as `afterschool serve` does, on a free port."""
-    server = build_server(app, settings.model_copy(update={"port": 0}))
-    server.config.lifespan = "off"
-    running = asyncio.create_task(server._serve())
-    while not server.started:  # noqa: ASYNC110  uvicorn tells it in no other way
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await running
 
 
 @pytest.mark.timeout(1200)
