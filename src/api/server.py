@@ -17,7 +17,7 @@ CONNECTIONS = 4096
 """Sockets that one process holds at once."""
 IDLE_SECONDS = 30
 """How long a connection may rest between requests."""
-STOP_SECONDS = 3
+STOP_SECONDS = 1
 """How long requests under way may take to end when the process is told to stop."""
 
 
