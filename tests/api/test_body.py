@@ -16,7 +16,7 @@ from adapters.wiring import Backend
 from api.body import check_json
 from api.errors import BodyMalformed
 
-from .people import PASSWORD, Family
+from .people import PASSWORD, Family, as_bytes
 
 CANARY = "canary7f3a"
 JSON = {"content-type": "application/json"}
@@ -152,6 +152,15 @@ async def test_a_body_that_is_too_large_is_refused(
     answer = await client.post(path, content=raw if announced else chunks(), headers={**family.child.headers, **JSON})
 
     assert_refused(answer, 413)
+
+
+@pytest.mark.parametrize("announced", ["", "-1", "1e3", "²", "0x10", "9" * 5000])
+async def test_a_length_that_is_no_number_breaks_nothing(client: httpx.AsyncClient, announced: str) -> None:
+    headers = as_bytes({**JSON, "content-length": announced})
+
+    answer = await client.post("/auth/refresh", content=b"{}", headers=headers)
+
+    assert_refused(answer, 413 if announced.startswith("9") else 422)
 
 
 async def test_a_body_as_large_as_allowed_is_read(client: httpx.AsyncClient) -> None:
