@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,16 +16,19 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from adapters.embedded.auth.app import open_stand_in
 from adapters.embedded.auth.settings import StandInSettings
 from adapters.embedded.loopback import free_port
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.settings import Settings
+from adapters.wiring import Backend
 from api.app import create_app
 from api.server import build_server
 
 from .people import PASSWORD, Family, Person, Register
+from .refusals import CANARY
 
 
 def key_set() -> str:
@@ -139,3 +144,28 @@ async def url(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     await running
+
+
+@pytest.fixture
+def bodies(family: Family, report: dict[str, object]) -> dict[str, dict[str, Any]]:
+    """Return an acceptable body for each route that takes one."""
+    profile = {"name": "Ada", "grade_level": 4, "learning_preferences": ["visual"], "timezone": "Europe/Berlin"}
+    return {
+        "/progress": {**report, "occurred_at": None},
+        "/users": {"email": "new@family.example", "password": PASSWORD, "role": "student", "profile": profile},
+        "/auth/login": {"email": family.child.email, "password": PASSWORD},
+        "/auth/refresh": {"refresh_token": "unknown"},
+    }
+
+
+@pytest.fixture
+async def nothing_happens(app: FastAPI, caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """Make sure that the log stays as it is and that neither it nor any logger has seen the canary."""
+    backend: Backend = app.state.backend
+    caplog.set_level(logging.DEBUG)
+    before = await backend.reader.head()
+    with capture_logs() as logged:
+        yield
+    ours = [record.getMessage() for record in caplog.records if record.name != "httpx"]
+    assert await backend.reader.head() == before
+    assert CANARY not in str(logged) + str(ours)

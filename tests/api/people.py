@@ -1,10 +1,14 @@
-"""People of the API's tests: who they are and how they show it."""
+"""People of the API's tests: who they are, how they show it, and what strange things they may write."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 PASSWORD = "correct horse battery staple"
+NAUGHTY: list[str] = json.loads((Path(__file__).parent / "naughty.json").read_text(encoding="utf-8"))
+"""Texts that break careless programs."""
 
 
 @dataclass(frozen=True, slots=True)

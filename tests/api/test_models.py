@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.models import Email, Label, Line, Moment, Score, Secret, to_hundredths, to_points
 
-NAUGHTY = json.loads((Path(__file__).parent / "naughty.json").read_text(encoding="utf-8"))
+from .people import NAUGHTY
 
 
 def accepts(kind: Any, value: object) -> bool:  # noqa: ANN401  a type, annotated

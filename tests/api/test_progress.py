@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from adapters.wiring import Backend
 
-from .people import Family, Register, as_bytes
+from .people import NAUGHTY, Family, Register, as_bytes
 
 Report = dict[str, Any]
 
@@ -47,6 +47,23 @@ async def test_scores_are_numbers_both_ways(
 
     assert record["score"] == shown
     assert isinstance(record["score"], int | float)
+
+
+async def test_any_text_comes_back_as_it_was_sent_or_is_refused(
+    client: httpx.AsyncClient, family: Family, report: Report
+) -> None:
+    kept, last = set(), ""
+    for text in NAUGHTY:
+        answer = await client.post("/progress", json={**report, "topic": text}, headers=family.child.headers)
+
+        assert answer.status_code in {201, 422}
+        if answer.status_code == 201:
+            assert answer.json()["topic"] == text
+            kept.add(text)
+            last = answer.headers["event-position"]
+    summary = await client.get(f"/progress/{family.child.id}", params={"as_of": last}, headers=family.child.headers)
+    assert len(kept) > len(NAUGHTY) / 2
+    assert kept <= {topic["topic"] for subject in summary.json()["subjects"] for topic in subject["topics"]}
 
 
 async def test_a_report_shows_in_the_summary_that_waits_for_it(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from adapters.wiring import Backend
 
-from .people import PASSWORD, Family
+from .people import NAUGHTY, PASSWORD, Family
 
 
 def registration(role: str = "student", **changes: object) -> dict[str, Any]:
@@ -37,6 +37,16 @@ async def test_a_registered_user_has_the_profile_that_was_sent(client: httpx.Asy
     assert {name: profile["profile"][name] for name in sent["profile"]} == sent["profile"]
     assert profile["profile"]["created_at"] == profile["profile"]["updated_at"]
     assert "password" not in answer.text
+
+
+async def test_any_words_are_sealed_and_opened_as_they_were_sent(client: httpx.AsyncClient) -> None:
+    words = [text for text in NAUGHTY if 0 < len(text) <= 64 and text.isprintable() and text == text.strip()]
+    sent = registration()
+    sent["profile"]["learning_preferences"] = words[-32:]
+
+    answer = await client.post("/users", json=sent)
+
+    assert answer.json()["profile"]["learning_preferences"] == words[-32:]
 
 
 async def test_a_new_user_can_sign_in_at_once_and_read_their_profile(client: httpx.AsyncClient) -> None:
