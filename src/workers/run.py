@@ -1,7 +1,6 @@
 """Run: the projector as a process, until it is told to stop."""
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 
@@ -32,12 +31,19 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (working, stopping):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+            await end(task)
         await wakeups.stop()
         await cache.close()
         pool.terminate()
+    if not working.cancelled():
+        working.result()
+
+
+async def end(task: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
+    """Cancel a task until it ends: `wait_for` of Python 3.11, which redis-py uses, may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
 
 
 async def _project(projector: Projector, reader: LogReader, wakeups: Wakeups) -> None:

@@ -46,28 +46,36 @@ class Subscription(Protocol):
 class TailingSubscription:
     """Reads the log itself, in position order: the subscription of a machine without a broker."""
 
-    def __init__(self, reader: LogReader, cursors: Mapping[int, int], wakeups: Wakeups | None = None) -> None:
+    def __init__(
+        self,
+        reader: LogReader,
+        cursors: Mapping[int, int],
+        wakeups: Wakeups | None = None,
+        *,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
         """Take the position each part has reached."""
         self._reader = reader
         self._wakeups = wakeups
+        self._heartbeat = heartbeat
         self._sent = dict(cursors)
         self._read, self._read_id = min(self._sent.values()), UUID(int=0)
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Yield what the log holds after the cursors, then what is appended, with heartbeats."""
         beat = time.monotonic()
-        async for records in self._reader.follow(self._read, self._wakeups, limit=BATCH, idle=HEARTBEAT):
+        async for records in self._reader.follow(self._read, self._wakeups, limit=BATCH, idle=self._heartbeat):
             if records:
                 self._read, self._read_id = records[-1].position, records[-1].event_id
                 yield self._deliver(records)
-            if not records or time.monotonic() - beat >= HEARTBEAT:
+            if not records or time.monotonic() - beat >= self._heartbeat:
                 yield self._tell_the_silent()
                 beat = time.monotonic()
 
     def _deliver(self, records: list[Record]) -> Delivery:
         by_part: dict[int, list[Record]] = defaultdict(list)
         for record in records:
-            if record.part in self._sent:
+            if record.position > self._sent.get(record.part, record.position):
                 by_part[record.part].append(record)
         return self._send([Slice(part, self._sent[part], own) for part, own in by_part.items()])
 

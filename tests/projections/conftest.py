@@ -1,22 +1,14 @@
-"""The platform of the workers' tests, and a client that sees what Redis holds."""
+"""The platform of the workers' tests, and queries that find no Redis."""
 
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.asyncio import Redis
 
 from adapters.cache import Cache
 from projections.get_progress_summary import GetProgressSummary
-from tests.workers.conftest import Platform, platform
+from tests.workers.conftest import Platform, platform, redis_client
 
-__all__ = ["platform"]
-
-
-@pytest.fixture
-async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
-    client = Redis.from_url(redis_url)
-    yield client
-    await client.aclose()
+__all__ = ["platform", "redis_client"]
 
 
 @pytest.fixture

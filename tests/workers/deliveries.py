@@ -28,3 +28,12 @@ def packed(records: Sequence[Record], cuts: Sequence[int]) -> list[Delivery]:
     sender = Sender()
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(records)}), len(records)]
     return [sender.pack(records[a:b]) for a, b in pairwise(edges) if a < b]
+
+
+def joined(first: Delivery, second: Delivery) -> Delivery:
+    """Return two deliveries that follow each other as one."""
+    slices = {part.part: part for part in first.slices}
+    for later in second.slices:
+        part = slices.setdefault(later.part, later._replace(records=[]))
+        slices[later.part] = part._replace(records=part.records + later.records)
+    return Delivery(list(slices.values()), second.position, second.event_id)

@@ -2,10 +2,20 @@
 
 import asyncpg
 
+from eventstore.codec import decode
+from projections.progress_records import ProgressRecords
+from projections.progress_summary import ProgressSummaries, fold, read_summary, render
+from projections.projection import Projection, Seen
+from projections.user_profile import UserProfiles
+from tests.workers.conftest import Platform
+
+PROJECTIONS: tuple[Projection, ...] = (UserProfiles(), ProgressRecords(), ProgressSummaries())
 TABLES = ("user_profile", "progress_records", "progress_students", "progress_topics", "progress_activity")
 
+Connection = asyncpg.Pool | asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
-async def dump(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy) -> str:
+
+async def dump(connection: Connection) -> str:
     """Return all rows of all read models, in one fixed order."""
     parts = []
     for table in TABLES:
@@ -14,15 +24,50 @@ async def dump(connection: asyncpg.Pool | asyncpg.pool.PoolConnectionProxy) -> s
     return "\n".join(parts)
 
 
+async def dump_of_fold(pool: asyncpg.Pool, seen: list[Seen]) -> str:
+    """Return the rows that these events make when folded at once, onto nothing."""
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await _delete_rows(connection)
+        for projection in PROJECTIONS:
+            await projection.write(connection, projection.fold(seen))
+        rows = await dump(connection)
+        await transaction.rollback()
+    return rows
+
+
 async def wipe(dsn: str) -> None:
     """Forget all rows and cursors, as the owner may."""
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
-            for table in TABLES:
-                await connection.execute(f"delete from read.{table}_g1")
+            await _delete_rows(connection)
             await connection.execute(
                 "update read.cursors set position = 0, event_id = null, applied = 0 where position > 0"
             )
     finally:
         await connection.close()
+
+
+async def assert_read_models_are_the_fold(platform: Platform) -> None:
+    """Hold every row, and how many events each projection applied, against the log; and Redis against the rows."""
+    records = await platform.store.reader.read(0)
+    seen = [Seen(decode(record), record) for record in records]
+    assert await dump(platform.pool) == await dump_of_fold(platform.pool, seen)
+
+    applied = await platform.pool.fetch("select projection, sum(applied)::int from read.cursors group by 1")
+    assert {name: count for name, count in applied} == {  # noqa: C416  rows are no pairs to mypy
+        projection.name: sum(record.type in projection.handles for record in records) for projection in PROJECTIONS
+    }
+
+    for student, summary in fold(seen).items():
+        stored = await read_summary(platform.pool, student)
+        assert stored
+        day = summary.recorded_at.date()
+        assert render(student, stored, day) == render(student, summary, day)
+
+
+async def _delete_rows(connection: Connection) -> None:
+    for table in TABLES:
+        await connection.execute(f"delete from read.{table}_g1")

@@ -1,5 +1,6 @@
 """Students: people of the log who register and report practice, in the zone and part a test asks for."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -46,6 +47,14 @@ async def practise(
         occurred_at=occurred_at,
     )
     return await record_progress(store.log, command)
+
+
+async def live(store: Store, people: int = 5, reports: int = 6) -> list[UUID]:
+    """Let students register and report, several at the same time."""
+    students = [await register(store) for _ in range(people)]
+    for n in range(reports):
+        await asyncio.gather(*(practise(store, student, score=n, topic=f"topic {n % 2}") for student in students))
+    return students
 
 
 def part(student: UUID) -> int:
