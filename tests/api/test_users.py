@@ -6,8 +6,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from adapters.settings import Settings
 from adapters.wiring import Backend
+from api.app import create_app
 
 from .people import NAUGHTY, PASSWORD, Family
 
@@ -65,6 +68,22 @@ async def test_a_parents_child_is_linked_at_once(client: httpx.AsyncClient, fami
     answer = await client.get(f"/users/{child['id']}", headers=family.parent.headers)
 
     assert answer.json() == child
+
+
+async def test_a_link_made_through_another_process_counts_at_once(
+    client: httpx.AsyncClient, settings: Settings, family: Family
+) -> None:
+    app = create_app(settings, registry=CollectorRegistry())
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as other_process,
+    ):
+        before = await other_process.get(f"/users/{family.other.id}", headers=family.parent.headers)
+        child = (await client.post("/users", json=registration(), headers=family.parent.headers)).json()
+
+        after = await other_process.get(f"/users/{child['id']}", headers=family.parent.headers)
+
+    assert [before.status_code, after.status_code] == [403, 200]
 
 
 async def test_a_profile_is_read_by_oneself_and_ones_parent_and_nobody_else(
