@@ -226,7 +226,7 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
         h_version,
         columns["part"],
         columns["stream"],
-        _said(columns["version"]),
+        _said(columns["version"], nothing=0),
         None if max(nths) <= 1 else nths,
         columns["event_id"],
         columns["type"],
@@ -246,9 +246,9 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
     )
 
 
-def _said(column: Sequence[object]) -> Sequence[object] | None:
+def _said(column: Sequence[object], nothing: object = None) -> Sequence[object] | None:
     """Return a column, or None if it says nothing: encoding an empty column costs as much as a full one."""
-    return column if any(column) else None
+    return None if column.count(nothing) == len(column) else column
 
 
 def _answer(batch: Sequence[_Waiting], row: asyncpg.Record, *, resent: bool) -> None:

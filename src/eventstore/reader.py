@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -96,7 +96,7 @@ class LogReader:
 
     async def follow(
         self, after: int, wakeups: "Wakeups | None" = None, *, limit: int = PAGE, idle: float | None = None
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         """Yield the whole log after a position as it grows, a page at a time, for ever.
 
         With `idle`, an empty page comes whenever nothing was appended for that many seconds. Survives the database

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
@@ -12,20 +13,33 @@ from eventstore.appender import _CALL, _columns
 from eventstore.connections import APP
 
 
-async def append_in_transaction(connection: asyncpg.Connection, *appends: Append) -> None:
-    """Call SQL `append` as an appender does; whoever opened the transaction decides when it ends."""
-    await connection.fetch(_CALL, datetime.now(UTC), *_columns(appends))
+@dataclass(frozen=True)
+class Held:
+    """A transaction that has appended and not ended."""
+
+    base: int
+    """Position behind which its events stand, if it ever commits."""
+    transaction: asyncpg.transaction.Transaction
+
+    async def commit(self) -> None:
+        """Make it true."""
+        await self.transaction.commit()
+
+    async def roll_back(self) -> None:
+        """Undo it."""
+        await self.transaction.rollback()
 
 
 @asynccontextmanager
-async def holding(dsn: str, *appends: Append) -> AsyncIterator[asyncpg.transaction.Transaction]:
+async def holding(dsn: str, *appends: Append) -> AsyncIterator[Held]:
     """Append and keep the transaction open; leaving without `commit` loses the connection, which rolls it back."""
     connection = await asyncpg.connect(dsn, server_settings={"role": APP})
     try:
         transaction = connection.transaction()
         await transaction.start()
-        await append_in_transaction(connection, *appends)
-        yield transaction
+        row = await connection.fetchrow(_CALL, datetime.now(UTC), *_columns(appends))
+        assert row
+        yield Held(row["base"], transaction)
     finally:
         connection.terminate()
 

@@ -147,10 +147,10 @@ async def test_appends_stay_in_line_whatever_isolation_the_database_prefers(stor
     for appender in appenders:
         await appender.start()
 
-    async with holding(store.dsn, an_append(("a", END))) as transaction:
+    async with holding(store.dsn, an_append(("a", END))) as held:
         appends = [asyncio.ensure_future(appender.append(an_append(("a", END)))) for appender in appenders]
         await waiting_for_the_lock(store.dsn, 3)
-        await transaction.commit()
+        await held.commit()
         verdicts = await asyncio.gather(*appends)
 
     assert sorted(v.first for v in verdicts if isinstance(v, Accepted)) == [2, 3, 4]

@@ -115,12 +115,12 @@ async def test_a_silent_database_is_left_for_a_new_connection(link: Link) -> Non
 async def test_a_backend_that_finishes_late_appends_nothing_twice(link: Link) -> None:
     appends = [an_append((f"s{n}", 1), ("shared", END)) for n in range(5)]
 
-    async with holding(link.store.dsn, an_append(("shared", END))) as transaction:
+    async with holding(link.store.dsn, an_append(("shared", END))) as held:
         sent = asyncio.ensure_future(append_all(link, appends))
         await waiting_for_the_lock(link.store.dsn, 1)
         link.proxy.reset()  # the backend stands in line and does not notice that nobody listens any more
         await waiting_for_the_lock(link.store.dsn, 2)
-        await transaction.commit()
+        await held.commit()
 
         await link.check(appends, await sent)
     assert await link.store.reader.head() == 2 + 10
