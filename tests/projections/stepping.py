@@ -57,10 +57,11 @@ class Actor:
         if self._task.done():
             self._task.result()
 
-    def die(self) -> None:
+    async def die(self) -> None:
         """End in the middle of things."""
-        if self._task:
-            self._task.cancel()
+        assert self._task
+        self._task.cancel()
+        await asyncio.wait({self._task})
 
     async def _stop(self) -> None:
         self._go.clear()

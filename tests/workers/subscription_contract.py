@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import LogBroken
 from projections.progress_records import ProgressRecords
+from projections.progress_summary import ProgressSummaries
 from projections.user_profile import UserProfiles
 from tests.workers.conftest import OwnMachine, Platform, new_projector
 from tests.workers.deliveries import joined
@@ -111,6 +112,16 @@ class SubscriptionContract:
             for _ in range(10):
                 await live(platform.store, people=2, reports=2)
             await eventually(lambda: everything_is_folded(platform))
+
+        await assert_read_models_are_the_fold(platform)
+
+    async def test_two_projectors_add_nothing_twice_although_no_row_would_collide(self, platform: Platform) -> None:
+        deliveries = await self.deliveries_to_come(platform)
+        twins = [Projector(platform.pool, platform.cache, (ProgressSummaries(),)) for _ in range(2)]
+
+        for delivery in deliveries:
+            await asyncio.gather(*(twin.apply(delivery) for twin in twins))
+        await self.fold(platform, platform.projector)
 
         await assert_read_models_are_the_fold(platform)
 
