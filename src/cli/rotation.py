@@ -67,9 +67,12 @@ async def rotate(settings: Settings, file: KeyFile | None) -> Rotation:
 async def _alone(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     """Open a pool that may change keys, as the only rotation under way."""
     async with open_pool(settings, KEYS, size=3) as pool, pool.acquire() as connection:
-        if not await connection.fetchval("select pg_try_advisory_lock($1)", _ROTATING):
-            raise RotationRefused("Another rotation of the master key is under way.")
-        yield pool
+        try:
+            await connection.execute("set lock_timeout = '1s'")
+            await connection.execute("select pg_advisory_lock($1)", _ROTATING)
+            yield pool
+        except asyncpg.LockNotAvailableError:
+            raise RotationRefused("Others hold the keys right now, maybe another rotation. Call this again.") from None
 
 
 async def _check_completeness(pool: asyncpg.Pool, versions: Collection[int]) -> None:
