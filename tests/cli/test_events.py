@@ -264,6 +264,24 @@ async def test_a_database_that_is_away_has_an_exit_code_of_its_own(
     assert "hunter2" not in shown.output
 
 
+async def test_a_database_without_a_schema_is_told_with_what_to_do(terminal: Terminal, empty_database: str) -> None:
+    shown = await terminal("events", "export", AFTERSCHOOL_DATABASE_URL=empty_database)
+
+    assert (shown.exit_code, shown.stderr) == (1, "The database has no schema yet: afterschool migrate.\n")
+
+
+@pytest.mark.parametrize("wrong", ["password", "database"])
+async def test_a_database_that_refuses_us_is_a_wrong_setting(terminal: Terminal, database: str, wrong: str) -> None:
+    head, name = database.rsplit("/", 1)
+    url = f"{head}/nowhere" if wrong == "database" else f"postgresql://afterschool:hunter2@{head.split('@')[1]}/{name}"
+
+    shown = await terminal("events", "export", AFTERSCHOOL_DATABASE_URL=url)
+
+    assert shown.exit_code == 2
+    assert "AFTERSCHOOL_DATABASE_URL: Postgres refuses it" in shown.stderr
+    assert "hunter2" not in shown.output
+
+
 def test_nothing_in_an_event_steers_the_terminal() -> None:
     assert printable("Ada \x1b[2J\u202e\x9b é") == "Ada \\u001b[2J\\u202e\\u009b é"
 
