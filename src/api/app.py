@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from adapters.settings import Settings
 from adapters.wiring import Backend, open_backend
 from api.cors import Cors
+from api.docs import add_docs
 from api.envelope import Envelope
 from api.errors import on_error, on_http_exception, on_lost
 from api.health import Readiness
@@ -44,7 +45,7 @@ def create_app(
         summary="After-school learning, from kindergarten to grade 8.",
         lifespan=lifespan,
         openapi_url="/openapi.json" if settings.docs else None,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI's own telemetry reads the environment at every request, and its spans may quote what was sent.
@@ -60,6 +61,8 @@ def create_app(
         app.add_middleware(Cors, settings.cors_origins)
     app.add_middleware(Envelope, metrics=RequestMetrics(registry))
     describe(app)
+    if settings.docs:
+        add_docs(app)
     return app
 
 
