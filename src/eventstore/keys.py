@@ -73,35 +73,44 @@ class KeyStore:
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
         key_id = uuid4()
-        self._masters.reload()  # or a key could be wrapped under a version that a rotation has destroyed meanwhile
-        version, wrapped = self._masters.wrap(AESGCM.generate_key(256), key_id, person_id)
-        await self._pool.execute(
-            """
-            insert into keys.person_keys (key_id, person_id, master, wrapped) values ($1, $2, $3, $4)
-            on conflict (person_id) do nothing
-            """,
-            key_id,
-            person_id,
-            version,
-            wrapped,
-        )
+        async with self._pool.acquire() as connection, connection.transaction():
+            # A rotation locks the table before it destroys a version: what is read behind this lock stays in force.
+            await connection.execute("lock table keys.person_keys in row exclusive mode")
+            self._masters.reload()
+            version, wrapped = self._masters.wrap(AESGCM.generate_key(256), key_id, person_id)
+            await connection.execute(
+                """
+                insert into keys.person_keys (key_id, person_id, master, wrapped) values ($1, $2, $3, $4)
+                on conflict (person_id) do nothing
+                """,
+                key_id,
+                person_id,
+                version,
+                wrapped,
+            )
 
     async def key_of(self, person_id: UUID) -> PersonKey:
         """Return this person's key; raises `KeyMissing`."""
         if key := self._cache.get(person_id):
             self._cache.move_to_end(person_id)
             return key
+        try:
+            key = await self._read(person_id)
+        except KeyMissing:
+            key = await self._read(person_id)  # a rotation may have rewrapped it between the row and the master key
+        self._cache[person_id] = key
+        if len(self._cache) > _KEPT:
+            self._cache.popitem(last=False)
+        return key
+
+    async def _read(self, person_id: UUID) -> PersonKey:
         row = await self._pool.fetchrow(
             "select key_id, master, wrapped from keys.person_keys where person_id = $1", person_id
         )
         if row is None:
             raise KeyMissing(person_id)
         key_id = UUID(bytes=row["key_id"].bytes)
-        key = PersonKey(key_id, AESGCM(self._masters.unwrap(row["master"], row["wrapped"], key_id, person_id)))
-        self._cache[person_id] = key
-        if len(self._cache) > _KEPT:
-            self._cache.popitem(last=False)
-        return key
+        return PersonKey(key_id, AESGCM(self._masters.unwrap(row["master"], row["wrapped"], key_id, person_id)))
 
     async def rotate(self, batch: int = 1000) -> int:
         """Rewrap every key that is not under the newest master key, `batch` rows a transaction; return how many.
@@ -119,7 +128,7 @@ class KeyStore:
             rows = await connection.fetch(
                 """
                 select key_id, person_id, master, wrapped from keys.person_keys
-                where master <> $1 limit $2 for update
+                where master < $1 limit $2 for update
                 """,
                 self._masters.newest,
                 batch,
