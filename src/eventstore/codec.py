@@ -22,7 +22,7 @@ _PERSONAL_STREAMS = frozenset({"user", "learner", "practice"})
 
 
 class UnknownEvent(LookupError):
-    """The log holds an event type that this release does not know."""
+    """The log holds an event type, or a newer schema of one, that this release does not know."""
 
 
 class Encoded(NamedTuple):
@@ -69,9 +69,11 @@ def stream_of(category: str, originator_id: UUID) -> str:
 
 
 def encode(event: Event) -> Encoded:
-    """Turn an event into columns."""
+    """Turn an event into columns; refuses one whose personal fields were never opened, for it would lose them."""
     event_type = type(event)
     shape = _shape(event_type)
+    if any(isinstance(getattr(event, name), Hidden) for name in shape.personal):
+        raise ValueError("an event with hidden fields cannot be stored")
     category = event_type.CATEGORY
     to_json = event.__pydantic_serializer__.to_json
     return Encoded(
@@ -89,10 +91,9 @@ def decode(record: Record, personal: Mapping[str, object] | Hidden = Hidden.SEAL
 
     `personal` holds the opened personal fields; a `Hidden` fills each of them instead.
     """
-    try:
-        event_type = _types()[record.type]
-    except KeyError:
-        raise UnknownEvent(record.type) from None
+    event_type = _types().get(record.type)
+    if event_type is None or record.schema > event_type.class_version:
+        raise UnknownEvent(record.type, record.schema)
     state: dict[str, Any] = from_json(record.data)
     shape = _shape(event_type)
     if shape.personal:

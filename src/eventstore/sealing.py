@@ -44,12 +44,12 @@ def seal(
 
 def open_sealed(key: PersonKey, sealed: bytes, *, event_id: UUID, stream: str, event_type: str, schema: int) -> bytes:
     """Return the salt and padded JSON that `seal` enclosed; raises `SealBroken` if anything about the event differs."""
-    if sealed[:1] != _VERSION:
+    if sealed[:1] != _VERSION or sealed[_KEY_ID] != key.key_id.bytes:
         raise SealBroken
     bound = _bound(event_id, stream, event_type, schema, key.key_id)
     try:
         return key.cipher.decrypt(sealed[_NONCE], sealed[_NONCE.stop :], bound)
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # altered; cut short
         raise SealBroken from None
 
 
