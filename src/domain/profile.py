@@ -1,6 +1,7 @@
 """Profile: what a person tells about themself, and its limits."""
 
 from dataclasses import dataclass
+from functools import cache
 from zoneinfo import available_timezones
 
 from domain.errors import InvalidValue
@@ -17,9 +18,15 @@ class Profile:
     timezone: str = "UTC"
 
 
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the IANA database, without those that mean another zone on another machine."""
+    return frozenset(available_timezones() - {"Factory", "localtime"})
+
+
 def check_profile(role: Role, profile: Profile) -> None:
     """Refuse a profile that the role can't have; raises `InvalidValue` naming the field."""
     if role == "student" and profile.grade_level is None:
         raise InvalidValue(field="profile.grade_level", reason="a student has a grade from 0 to 8")
-    if profile.timezone not in available_timezones():
+    if profile.timezone not in time_zones():
         raise InvalidValue(field="profile.timezone", reason="not a time zone of the IANA database")
