@@ -1,5 +1,6 @@
-"""Shared machines of the tests: one Postgres and one Valkey for the whole run, a fresh database for each test."""
+"""Shared machines of the tests: one Postgres, Valkey and RabbitMQ for the whole run, a fresh database for each test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,10 @@ from redis.asyncio import Redis
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
+from tests.broker import Broker, is_native, running_broker
 
+NATIVE = ("embedded/test_rabbitmq.py", "journeys/test_with_broker.py")
+"""Tests of an installed RabbitMQ, which have nothing to test where the broker is elsewhere."""
 TEMPLATE = "afterschool_template"
 
 
@@ -71,6 +75,28 @@ async def redis_url(valkey: str) -> AsyncIterator[str]:
     await client.flushall()
     yield valkey
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+async def rabbitmq(machine: Path) -> AsyncIterator[str]:
+    """Return the address of a broker that all tests share: each declares a `Topology` with a name of its own."""
+    if given := os.environ.get("AFTERSCHOOL_RABBITMQ_URL"):
+        yield given
+        return
+    async with running_broker(machine / "rabbitmq") as broker:
+        yield broker.url
+
+
+@pytest.fixture(scope="session")
+async def own_rabbitmq(machine: Path) -> AsyncIterator[Broker]:
+    """Return a broker that tests may stop and kill, and must leave running."""
+    async with running_broker(machine / "own-rabbitmq") as broker:
+        yield broker
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what tests an installed RabbitMQ where none is and none can be."""
+    return (collection_path.as_posix().endswith(NATIVE) and not is_native()) or None
 
 
 def _database_url(server: EmbeddedPostgres, name: str) -> str:

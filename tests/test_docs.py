@@ -22,7 +22,7 @@ SETTING_LINES = dict(re.findall(rf"^\| `({PREFIX}\w+)` \| (.+?) \| .+ \|$", OPER
 def default_in_words(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    if field.default == "":
+    if field.default in ("", None):
         return "empty"
     if isinstance(field.default, float):
         return f"`{field.default:g}`"

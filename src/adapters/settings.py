@@ -36,6 +36,22 @@ def _keys(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _broker(secret: SecretStr) -> SecretStr:
+    """Refuse what is no address of an AMQP server."""
+    if not secret.get_secret_value().startswith(("amqp://", "amqps://")):
+        raise ValueError("must begin with amqp:// or amqps://")
+    return secret
+
+
+def _file(path: str) -> str:
+    """Refuse the name of a file that is not there."""
+    if path and not Path(path).is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+Broker = Annotated[SecretStr, AfterValidator(_broker)]
+File = Annotated[str, AfterValidator(_file)]
 KeySet = Annotated[SecretStr, AfterValidator(_keys)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(lambda raw: json.loads(raw) if isinstance(raw, str) else raw)]
 
@@ -49,6 +65,12 @@ class Settings(BaseSettings):
     """Postgres 15 or newer: `postgresql://user:password@host:port/database`."""
     redis_url: SecretStr
     """Redis 7 or Valkey: `redis://…`, `rediss://…` or `unix://…`."""
+    rabbitmq_url: Broker | None = None
+    """RabbitMQ 3.10 or newer: `amqp://…` or `amqps://…` (TLS). Without one, projectors tail the log themselves."""
+    rabbitmq_ca_file: File = ""
+    """Certificates that the broker's is checked against; empty means those the system trusts."""
+    broker_queues: int = Field(default=4, ge=1, le=64)
+    """Queues that share the 64 parts of the log, and so projectors that can work at the same time."""
     supabase_url: str
     """Base address of Supabase (or of the stand-in), without `/auth/v1`."""
     supabase_publishable_key: SecretStr

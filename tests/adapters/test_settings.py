@@ -164,3 +164,34 @@ def test_an_environment_file_keeps_every_character_and_is_for_its_owner_only(tmp
 def test_the_data_directory_is_beside_you_unless_you_say_else() -> None:
     assert data_directory({}) == Path(".afterschool")
     assert data_directory({"AFTERSCHOOL_DATA_DIR": "/srv/x"}) == Path("/srv/x")
+
+
+def test_a_broker_is_optional_and_named_with_or_without_tls(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+
+    plain = load_settings(COMPLETE | {"AFTERSCHOOL_RABBITMQ_URL": "amqp://somebody:hunter2@127.0.0.1/"})
+    trusted = load_settings(
+        COMPLETE
+        | {"AFTERSCHOOL_RABBITMQ_URL": "amqps://broker.example", "AFTERSCHOOL_RABBITMQ_CA_FILE": f"{tmp_path}/ca.pem"}
+    )
+
+    assert load_settings(COMPLETE).rabbitmq_url is None
+    assert plain.rabbitmq_url
+    assert "hunter2" not in repr(plain)
+    assert trusted.rabbitmq_ca_file == f"{tmp_path}/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AFTERSCHOOL_RABBITMQ_URL", "http://hunter2"),
+        ("AFTERSCHOOL_RABBITMQ_CA_FILE", "/nowhere/hunter2"),
+        ("AFTERSCHOOL_BROKER_QUEUES", "0"),
+        ("AFTERSCHOOL_BROKER_QUEUES", "65"),
+    ],
+)
+def test_a_broker_that_could_not_be_used_is_refused(name: str, value: str) -> None:
+    [problem] = problems(COMPLETE | {name: value})
+
+    assert problem.startswith(f"{name}: ")
+    assert "hunter2" not in problem

@@ -1,0 +1,30 @@
+"""Connection: how every process of ours reaches RabbitMQ: at once or not at all, and seen dead within seconds."""
+
+import asyncio
+import logging
+import ssl
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+
+TIMEOUT = 5.0
+"""Seconds until a connection stands, or does not."""
+HEARTBEAT = 5
+"""Seconds between signs of life that both sides owe each other."""
+
+# These libraries quote whole messages, and a log is no place for children's data; we log what we make of their errors.
+for library in ("aiormq", "aio_pika"):
+    logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnection:
+    """Connect once; the connection does not come back by itself, because its owner must go back to its checkpoint.
+
+    `amqps://` is TLS with the server's certificate checked, against `ca_file` if there is one. `name` is what an
+    operator sees in the broker's list of connections. Raises `OSError`, `TimeoutError` or an `AMQPError`.
+    """
+    trusted = ssl.create_default_context(cafile=ca_file or None) if url.startswith("amqps:") else None
+    async with asyncio.timeout(TIMEOUT):
+        return await aio_pika.connect(
+            url, ssl_context=trusted, heartbeat=HEARTBEAT, client_properties={"connection_name": name}
+        )
