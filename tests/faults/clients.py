@@ -1,0 +1,166 @@
+"""Clients: students' devices that report, repeat, give up, hang up and read, whatever the system is going through."""
+
+import asyncio
+import json
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from tests.faults.journal import Journal, Read, Sent
+
+ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati")
+PASSWORD = "correct horse battery staple"
+TRY_FOR = 60.0
+"""Seconds after which a device that gets no answer complains."""
+OTHER_BODY = 80_000
+"""Added to a command's number when its key is sent with another body, which must never be in the log."""
+
+
+@dataclass
+class Device:
+    """One student's device: it never sends a new command before the last one is settled or given up."""
+
+    http: httpx.AsyncClient
+    journal: Journal
+    chance: random.Random
+    name: str
+    zone: str
+    student: str = ""
+    number: int = 0
+    known: int = 0
+    """The highest position this device was told of."""
+    shown: int = 0
+    """The highest `as_of` this device was shown when it asked for all it knew."""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def sign_up(self) -> None:
+        """Register and sign in."""
+        account = {"email": f"{self.name}@example.org", "password": PASSWORD}
+        profile = {"name": self.name, "grade_level": 3, "learning_preferences": [], "timezone": self.zone}
+        made = await self._insist("POST", "/users", account | {"role": "student", "profile": profile}, key=self.name)
+        self.student = made.json()["id"]
+        self.known = int(made.headers["event-position"])
+        tokens = (await self._insist("POST", "/auth/login", account)).json()
+        self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    async def live(self, until: asyncio.Event) -> None:
+        """Do one thing after another."""
+        doings = [self.report] * 12 + [self.report_twice_at_once, self.hang_up, self.hang_up_and_repeat]
+        doings += [self.reuse_a_key, self.read_all_i_know, self.read_all_i_know, self.read]
+        while not until.is_set():
+            await self.chance.choice(doings)()
+
+    async def report(self) -> None:
+        """Send a report until it is acknowledged."""
+        await self._settle(self._new())
+
+    async def report_twice_at_once(self) -> None:
+        """Send the same report on two connections."""
+        sent = self._new()
+        await asyncio.gather(self._settle(sent), self._settle(sent))
+
+    async def hang_up(self) -> None:
+        """Send a report and don't wait for the answer; nobody ever learns what became of it."""
+        sending = asyncio.create_task(self._send(self._new()))
+        await asyncio.wait({sending}, timeout=self.chance.uniform(0, 0.03))
+        sending.cancel()
+        with suppress(asyncio.CancelledError, httpx.TransportError):
+            await sending
+
+    async def hang_up_and_repeat(self) -> None:
+        """Hang up, then find out by sending the report again."""
+        await self.hang_up()
+        await self._settle(self.journal_of_mine())
+
+    def journal_of_mine(self) -> Sent:
+        """Return the last command this device sent."""
+        return next(sent for sent in reversed(self.journal.sent) if sent.student == self.student)
+
+    async def reuse_a_key(self) -> None:
+        """Send another body under a key that was used."""
+        sent = self._new()
+        await self._settle(sent)
+        other = sent.body | {"time_spent": sent.body["time_spent"] + OTHER_BODY}
+        answer = await self._insist("POST", "/progress", other, key=sent.key, expected=422)
+        if not answer.json()["type"].endswith("idempotency-key-reused"):
+            self.journal.complaints.append("a reused key was refused for another reason")
+
+    async def read_all_i_know(self) -> None:
+        """Read a summary that holds everything this device was told of."""
+        body = await self._read(self.known)
+        if body is not None:
+            position = json.loads(body)["as_of"]["position"]
+            if position < self.shown:
+                self.journal.complaints.append(f"as_of went back from {self.shown} to {position}")
+            self.shown = position
+
+    async def read(self) -> None:
+        """Read whatever summary is at hand."""
+        await self._read(None)
+
+    async def _read(self, min_position: int | None) -> bytes | None:
+        query = "" if min_position is None else f"?min_position={min_position}"
+        answer = await self._insist("GET", f"/progress/{self.student}{query}")
+        stale_by = int(answer.headers.get("stale-by", 0))
+        self.journal.reads.append(Read(self.student, answer.content, min_position, stale_by))
+        return answer.content
+
+    def _new(self) -> Sent:
+        self.number += 1
+        body: dict[str, Any] = {
+            "student_id": self.student,
+            "subject": self.chance.choice(["math", "science"]),
+            "topic": self.chance.choice(["angles", "fractions", "plants"]),
+            "score": self.chance.randrange(10_001) / 100,
+            "time_spent": self.number,
+            "completed": self.chance.random() < 0.5,
+        }
+        if self.chance.random() < 0.3:
+            earlier = datetime.now(UTC) - timedelta(seconds=self.chance.randrange(29 * 86_400))
+            body["occurred_at"] = earlier.isoformat()
+        sent = Sent(self.student, f"{self.name}-{self.number}", body, self.known)
+        self.journal.sent.append(sent)
+        return sent
+
+    async def _settle(self, sent: Sent) -> None:
+        answer = await self._insist("POST", "/progress", sent.body, key=sent.key, expected=201)
+        self._note(sent, answer)
+
+    async def _send(self, sent: Sent) -> None:
+        answer = await self._once("POST", "/progress", sent.body, sent.key)
+        if answer.status_code == 201:
+            self._note(sent, answer)
+
+    def _note(self, sent: Sent, answer: httpx.Response) -> None:
+        position = int(answer.headers["event-position"])
+        sent.answers.append((position, answer.content))
+        self.known = max(self.known, position)
+
+    async def _insist(
+        self, method: str, path: str, body: object = None, *, key: str | None = None, expected: int | None = None
+    ) -> httpx.Response:
+        """Repeat a request until it is answered with anything but an outage."""
+        async with asyncio.timeout(TRY_FOR):
+            while True:
+                with suppress(httpx.TransportError):
+                    answer = await self._once(method, path, body, key)
+                    if answer.status_code < 500:
+                        break
+                await asyncio.sleep(self.chance.uniform(0.01, 0.1))
+        if answer.status_code != (expected or answer.status_code) or (expected is None and not answer.is_success):
+            self.journal.complaints.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
+        return answer
+
+    async def _once(self, method: str, path: str, body: object, key: str | None) -> httpx.Response:
+        headers = self.headers | ({"Idempotency-Key": key} if key else {})
+        try:
+            answer = await self.http.request(method, path, json=body, headers=headers)
+        except httpx.TransportError as error:
+            self.journal.statuses[type(error).__name__] += 1
+            raise
+        self.journal.statuses[f"{method} {answer.status_code}"] += 1
+        return answer

@@ -1,0 +1,68 @@
+"""Everything is killed at random under load: nothing is lost, nothing happens twice, every read is true."""
+
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.oracle import LOG, lives
+from tests.faults.system import System
+from tests.faults.torment import DEVICES, live_through
+from tests.faults.verdict import (
+    check_commands,
+    check_journal,
+    check_log,
+    check_read_models,
+    check_reads,
+    check_redis,
+)
+
+SEED = int(os.environ.get("FAULT_SEED", secrets.randbelow(1_000_000)))
+SHORT = 15.0
+LONG = float(os.environ.get("FAULT_SECONDS", "900"))
+CALM = frozenset({"POST 200", "POST 201", "POST 422", "POST 503", "GET 200", "GET 503"})
+"""What a request may be answered, whatever is dead; every other answer is an unhandled fault of ours."""
+
+
+@pytest.fixture
+async def system(machine: Path) -> AsyncIterator[System]:
+    async with System(machine / uuid4().hex) as system:
+        yield system
+
+
+async def test_nothing_is_lost_or_doubled_whatever_is_killed(system: System) -> None:
+    await live_through_and_judge(system, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG + 600)
+async def test_nothing_is_lost_or_doubled_however_long_it_goes_on(system: System) -> None:
+    await live_through_and_judge(system, LONG)
+
+
+async def live_through_and_judge(system: System, seconds: float) -> None:
+    sys.stdout.write(f"to repeat: FAULT_SEED={SEED} FAULT_SECONDS={seconds}\n")
+    journal = await live_through(system, seconds, SEED)
+    sys.stdout.write(
+        f"faults: {dict(journal.faults)}\nanswers: {dict(journal.statuses)}\n"
+        f"acknowledged: {journal.acknowledged} of {len(journal.sent)}, summaries read: {len(journal.reads)}\n"
+    )
+
+    connection = await system.connect()
+    rows = [dict(row) for row in await connection.fetch(LOG)]
+    everyone = lives(rows)
+    check_log(rows)
+    await check_commands(connection, rows)
+    check_journal(journal, rows)
+    check_reads(journal, everyone)
+    await check_read_models(connection, everyone)
+    await connection.close()
+    async with system.redis() as redis:
+        assert await check_redis(redis, everyone) >= DEVICES
+    assert journal.complaints == []
+    assert {said for said in journal.statuses if said.partition(" ")[2]} <= CALM
+    assert journal.acknowledged > 100
