@@ -16,4 +16,4 @@ chmod 755 "$policy"
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -q -y --no-install-recommends rabbitmq-server
+apt-get install -o DPkg::Lock::Timeout=120 -q -y --no-install-recommends rabbitmq-server

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 FORMAT = 1
+PARTS = 64
+"""Parts of the log, for ever: what of it may be handled side by side, because no person is in two of them."""
 COLUMNS = (
     "format, position, part, stream, version, event_id, type, schema, subject, command_id, causation_id, "
     "correlation_id, actor, on_behalf_of, consent_id, traceparent, occurred_at, recorded_at, data, sealed, commitment"
@@ -45,7 +47,7 @@ class Record(NamedTuple):
 
 def part_of(subject: UUID | None, stream: str) -> int:
     """Return the part (0 to 63): the low 6 bits of the first byte of SHA-256 over the subject, else over the stream."""
-    return sha256(subject.bytes if subject else stream.encode()).digest()[0] & 63
+    return sha256(subject.bytes if subject else stream.encode()).digest()[0] % PARTS
 
 
 def record_bytes(record: Record) -> bytes:

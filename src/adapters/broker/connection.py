@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
@@ -17,6 +19,10 @@ for library in ("aiormq", "aio_pika"):
     logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
+class BrokerLost(Exception):
+    """The connection to the broker broke, and took with it what was under way."""
+
+
 async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnection:
     """Connect once; the connection does not come back by itself, because its owner must go back to its checkpoint.
 
@@ -28,3 +34,30 @@ async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnecti
         return await aio_pika.connect(
             url, ssl_context=trusted, heartbeat=HEARTBEAT, client_properties={"connection_name": name}
         )
+
+
+async def is_blocked(connection: AbstractConnection) -> bool:
+    """Tell whether the broker has said that it takes nothing for now, being short of memory or disk."""
+    if connection.transport is None:
+        return False
+    try:
+        async with asyncio.timeout(0):
+            await connection.transport.ready()
+    except TimeoutError:
+        return True
+    return False
+
+
+@contextmanager
+def cancelled_by_us_only() -> Iterator[None]:
+    """Raise `BrokerLost` where the library says `CancelledError` for a connection that broke.
+
+    Taken for a cancellation of ours it would end a task without an error, as if everything had been confirmed.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BrokerLost from error

@@ -1,0 +1,137 @@
+"""Topology: the exchange, the queues and their arguments, every one explicit and taken by RabbitMQ 3.10 and 4 alike.
+
+A queue serves a fixed set of parts and hears the heartbeats. To declare a queue again with other arguments is an error,
+so the number of queues and a version are part of its name; a queue that is read no more goes by itself after a day.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aio_pika import ExchangeType, Message
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
+from aio_pika.exceptions import DeliveryError
+from pamqp.common import FieldTable
+
+from eventstore.record import PARTS
+
+HEARTBEAT = "heartbeat"
+"""Routing key of heartbeats; events are routed by part."""
+STUDENTS = "students"
+"""The group of all read models that concern one student."""
+
+DELIVERY_LIMIT = 20
+"""Deliveries of one message before it is dead-lettered; its reader fills the hole from the log."""
+QUEUE_BYTES = 1 << 30
+"""A queue that nobody reads refuses more than this; the relay then waits at its checkpoint."""
+DEAD_BYTES = 64 << 20
+"""Dead letters kept for an operator to look at; the oldest go first, for the log has them all."""
+UNREAD_DAY = 24 * 60 * 60 * 1000
+"""Milliseconds after which a queue without a reader is gone; its messages are in the log."""
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """One system's names in a broker, which it may share with others."""
+
+    name: str = "afterschool"
+
+    @property
+    def exchange(self) -> str:
+        """Where events and heartbeats are published."""
+        return f"{self.name}.events"
+
+    @property
+    def dead(self) -> str:
+        """Exchange and queue of what was delivered too often or could not be read."""
+        return f"{self.name}.dead"
+
+    @property
+    def dead_heartbeats(self) -> str:
+        """Queue that swallows the heartbeats that nobody received in time: they are no news to an operator."""
+        return f"{self.name}.dead.heartbeats"
+
+    def queue_names(self, group: str, count: int) -> list[str]:
+        """Return the names of a group's queues."""
+        return [f"{self.name}.{group}.v1.{number}-of-{count}" for number in range(count)]
+
+    @property
+    def queue_arguments(self) -> FieldTable:
+        """Return the arguments of a group's queues."""
+        return {
+            "x-queue-type": "quorum",
+            "x-queue-leader-locator": "balanced",
+            "x-single-active-consumer": True,
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": self.dead,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+            "x-max-length-bytes": QUEUE_BYTES,
+            "x-expires": UNREAD_DAY,
+        }
+
+    async def declare_exchange(self, channel: AbstractChannel) -> AbstractExchange:
+        """Declare the exchange that events are published to."""
+        return await channel.declare_exchange(self.exchange, ExchangeType.DIRECT, durable=True)
+
+    async def declare_queues(self, channel: AbstractChannel, group: str, count: int) -> list[AbstractQueue]:
+        """Declare a group's queues, bound to their parts, and where their dead letters go."""
+        exchange = await self.declare_exchange(channel)
+        await self._declare_dead(channel)
+        queues = []
+        for number, name in enumerate(self.queue_names(group, count)):
+            queue = await channel.declare_queue(name, durable=True, arguments=self.queue_arguments)
+            for key in routing_keys(number, count):
+                await queue.bind(exchange, key)
+            queues.append(queue)
+        return queues
+
+    async def replace_dumb_queues(
+        self, channel: AbstractChannel, groups: Mapping[str, int], probe: Message
+    ) -> list[str]:
+        """Delete the queues that neither take nor refuse a message, to be declared anew, and return their names.
+
+        A quorum queue may lose its members for ever: RabbitMQ 3.10, killed within a second after a queue was declared,
+        has forgotten where its data is. What such a queue held is in the log.
+        """
+        dumb = []
+        for name in (name for group, count in groups.items() for name in self.queue_names(group, count)):
+            try:
+                await channel.default_exchange.publish(probe, name, mandatory=True, timeout=PROBE_SECONDS)
+            except DeliveryError:
+                continue
+            except TimeoutError:
+                await channel.queue_delete(name, timeout=4 * PROBE_SECONDS)
+                dumb.append(name)
+        return dumb
+
+    async def _declare_dead(self, channel: AbstractChannel) -> None:
+        exchange = await channel.declare_exchange(self.dead, ExchangeType.DIRECT, durable=True)
+        letters = await channel.declare_queue(
+            self.dead,
+            durable=True,
+            arguments={
+                "x-queue-type": "quorum",
+                "x-delivery-limit": DELIVERY_LIMIT,
+                "x-overflow": "drop-head",
+                "x-max-length-bytes": DEAD_BYTES,
+            },
+        )
+        for part in range(PARTS):
+            await letters.bind(exchange, str(part))
+        heartbeats = await channel.declare_queue(
+            self.dead_heartbeats,
+            durable=True,
+            arguments={"x-queue-type": "classic", "x-overflow": "drop-head", "x-max-length": 1},
+        )
+        await heartbeats.bind(exchange, HEARTBEAT)
+
+
+def parts_of(number: int, count: int) -> range:
+    """Return the parts that the queue of this number serves."""
+    return range(number, PARTS, count)
+
+
+def routing_keys(number: int, count: int) -> list[str]:
+    """Return what the queue of this number is bound to."""
+    return [*(str(part) for part in parts_of(number, count)), HEARTBEAT]
