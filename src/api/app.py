@@ -1,7 +1,8 @@
 """App: the HTTP API put together."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
 
 import asyncpg
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.exceptions import HTTPException
 
+from adapters.registrations import PostgresRegistrations
 from adapters.settings import Settings
 from adapters.wiring import Backend, open_backend
 from api.cors import Cors
@@ -19,10 +21,13 @@ from api.health import Readiness
 from api.metrics import RequestMetrics
 from api.openapi import describe
 from api.routes import auth, health, problems, progress, users
-from domain.errors import AfterschoolError
+from domain.errors import AfterschoolError, Unavailable
 from eventstore.connections import LOST
 
 ROUTES = (*progress.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *problems.ROUTES)
+
+SWEEP_SECONDS = 60
+"""How often an API process finishes registrations that a crash left half done."""
 
 OpenBackend = Callable[[Settings], AbstractAsyncContextManager[Backend]]
 
@@ -37,7 +42,10 @@ def create_app(
         async with open_backend(settings) as backend:
             app.state.backend = backend
             app.state.readiness = readiness_of(backend)
+            sweeping = asyncio.create_task(sweep(backend.registrations), name="sweeping registrations")
             yield
+            sweeping.cancel()
+            await asyncio.wait({sweeping})
 
     app = FastAPI(
         title="Afterschool",
@@ -64,6 +72,14 @@ def create_app(
     if settings.docs:
         add_docs(app)
     return app
+
+
+async def sweep(registrations: PostgresRegistrations) -> None:
+    """Finish abandoned registrations again and again; what is away now is there the next time."""
+    while True:
+        with suppress(Unavailable, asyncpg.PostgresError):
+            await registrations.sweep()
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def readiness_of(backend: Backend) -> Readiness:

@@ -55,6 +55,8 @@ async def register_user(ports: RegistrationPorts, command: RegisterUser) -> Rece
     try:
         await ports.accounts.create(Account(user_id=user_id, email=command.email), command.password)
         await ports.keys.create(user_id)
+        # Whoever was frozen for a minute may have lost the e-mail, and the account with it.
+        await ports.registrations.claim(command.email, command.cause.command_id, user_id)
         receipt = await _append(ports.log, command, user_id)
     except IdempotencyKeyReused:
         raise
