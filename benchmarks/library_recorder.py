@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-THREADS = (2, 4, 8, 16)
+THREADS = (1, 2, 4, 8, 16)
 """Numbers of threads that are tried; on two cores more than these make it slower."""
 
 
