@@ -63,6 +63,10 @@ class Device:
         sent = self._new()
         await asyncio.gather(self._settle(sent), self._settle(sent))
 
+    async def report_and_read_at_once(self) -> None:
+        """Report while others, a parent perhaps, read: their reads race the projector to the cache."""
+        await asyncio.gather(self.report(), *(self._read(None, after=self.chance.uniform(0, 0.03)) for _ in range(6)))
+
     async def hang_up(self) -> None:
         """Send a report and don't wait for the answer; nobody ever learns what became of it."""
         sending = asyncio.create_task(self._send(self._new()))
@@ -86,23 +90,23 @@ class Device:
         await self._settle(sent)
         other = sent.body | {"time_spent": sent.body["time_spent"] + OTHER_BODY}
         answer = await self._insist("POST", "/progress", other, key=sent.key, expected=422)
-        if not answer.json()["type"].endswith("idempotency-key-reused"):
+        if not answer.json().get("type", "").endswith("idempotency-key-reused"):
             self.journal.complaints.append("a reused key was refused for another reason")
 
     async def read_all_i_know(self) -> None:
         """Read a summary that holds everything this device was told of."""
         body = await self._read(self.known)
-        if body is not None:
-            position = json.loads(body)["as_of"]["position"]
-            if position < self.shown:
-                self.journal.complaints.append(f"as_of went back from {self.shown} to {position}")
-            self.shown = position
+        position = json.loads(body)["as_of"]["position"]
+        if position < self.shown:
+            self.journal.complaints.append(f"as_of went back from {self.shown} to {position}")
+        self.shown = position
 
     async def read(self) -> None:
         """Read whatever summary is at hand."""
         await self._read(None)
 
-    async def _read(self, min_position: int | None) -> bytes | None:
+    async def _read(self, min_position: int | None, after: float = 0.0) -> bytes:
+        await asyncio.sleep(after)
         query = "" if min_position is None else f"?min_position={min_position}"
         answer = await self._insist("GET", f"/progress/{self.student}{query}")
         stale_by = int(answer.headers.get("stale-by", 0))

@@ -35,6 +35,7 @@ class Journal:
 
     sent: list[Sent] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
+    """Summaries that nobody has checked yet."""
     statuses: Counter[str] = field(default_factory=Counter)
     """Answers by method and status, and errors by name."""
     faults: Counter[str] = field(default_factory=Counter)
@@ -45,3 +46,8 @@ class Journal:
     def acknowledged(self) -> int:
         """Count the commands that got an answer."""
         return sum(bool(sent.answers) for sent in self.sent)
+
+    def summary(self) -> str:
+        """Say how much happened."""
+        done = f"acknowledged {self.acknowledged} of {len(self.sent)}"
+        return f"{done}; faults: {dict(self.faults)}; answers: {dict(self.statuses)}"

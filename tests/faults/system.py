@@ -73,11 +73,11 @@ class System:
         return Redis.from_url(self.environment["AFTERSCHOOL_REDIS_URL"])
 
     def kill(self, part: str) -> None:
-        """End a part as a power cut would, if it lives."""
+        """End a part and all its processes in the same instant, if it lives."""
         self._signal(part, signal.SIGKILL)
 
     async def freeze(self, part: str, seconds: float) -> None:
-        """Keep a part from running for a while."""
+        """Keep a part, with all its processes, from running for a while."""
         self._signal(part, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         self._signal(part, signal.SIGCONT)
@@ -96,7 +96,7 @@ class System:
     def _signal(self, part: str, number: signal.Signals) -> None:
         own = self._directory / part / "pid" if part in {"postgres", "valkey"} else self._directory / "run" / part
         with suppress(ProcessLookupError):
-            os.kill(int(own.read_text(encoding="utf-8")), number)
+            os.killpg(int(own.read_text(encoding="utf-8")), number)
 
     async def _listen(self) -> None:
         assert self._up

@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Self
 
 import httpx
 
@@ -11,7 +13,7 @@ from tests.faults.journal import Journal
 from tests.faults.proxy import Proxy, Towards
 from tests.faults.system import System
 
-DEVICES = 6
+RESIDENTS = 6
 Chance = random.Random
 
 
@@ -23,6 +25,7 @@ class Torment:
         self._proxy = proxy
         self._journal = journal
         self._chance = chance
+        self._deck: list[str] = []
         self._cards: dict[str, Callable[[], Awaitable[None]]] = {
             "kill api": self._killing("api"),
             "kill projector": self._killing("projector"),
@@ -34,6 +37,8 @@ class Torment:
             "flush again": system.flush,
             "freeze projector": self._freezing("projector"),
             "freeze valkey": self._freezing("valkey"),
+            "freeze postgres": self._freezing("postgres"),
+            "freeze api": self._freezing("api"),
             "cut answer": self._cutting(Towards.CLIENT, 300),
             "cut request": self._cutting(Towards.SERVER, 800),
             "reset everyone": self._reset,
@@ -43,13 +48,12 @@ class Torment:
         """Deal faults for so long."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        deck: list[str] = []
         while loop.time() < until:
-            if not deck:
-                deck = list(self._cards)
-                self._chance.shuffle(deck)
+            if not self._deck:
+                self._deck = list(self._cards)
+                self._chance.shuffle(self._deck)
             await asyncio.sleep(self._chance.uniform(0.1, 2.0))
-            card = deck.pop()
+            card = self._deck.pop()
             self._journal.faults[card] += 1
             await self._cards[card]()
 
@@ -80,51 +84,60 @@ class Torment:
         self._proxy.reset()
 
 
-async def live_through(system: System, seconds: float, seed: int) -> Journal:
-    """Let devices live, and newcomers arrive, while everything is tormented; return what they saw."""
-    journal, chance, over = Journal(), Chance(seed), asyncio.Event()
-    limits = httpx.Limits(max_connections=40)
-    async with (
-        Proxy("127.0.0.1", system.port) as proxy,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{proxy.port}", timeout=5, limits=limits) as http,
-    ):
-        arrivals = Arrivals(http, journal, chance)
-        devices = [arrivals.next() for _ in range(DEVICES)]
-        await asyncio.gather(*(device.sign_up() for device in devices))
+class Town:
+    """The devices of some students, and of newcomers who arrive all the time, behind a proxy of their own."""
+
+    def __init__(self, system: System, seed: int) -> None:
+        self.journal = Journal()
+        self._system = system
+        self._chance = Chance(seed)
+        self._residents: list[Device] = []
+        self._arrived = 0
+        self._machines = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._proxy = await self._machines.enter_async_context(Proxy("127.0.0.1", self._system.port))
+        limits = httpx.Limits(max_connections=40)
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._proxy.port}", timeout=5, limits=limits)
+        self._http = await self._machines.enter_async_context(client)
+        self._torment = Torment(self._system, self._proxy, self.journal, self._chance)
+        self._residents = [self._newcomer() for _ in range(RESIDENTS)]
+        await asyncio.gather(*(device.sign_up() for device in self._residents))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._machines.aclose()
+
+    async def live_through(self, seconds: float) -> None:
+        """Let everybody live while everything is tormented; then everybody reports and reads once more, and rests."""
+        over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for device in devices:
+            for device in self._residents:
                 group.create_task(device.live(over))
-            group.create_task(arrivals.go_on(over))
-            await Torment(system, proxy, journal, chance).go_on(seconds)
+            group.create_task(self._welcome(over))
+            await self._torment.go_on(seconds)
             over.set()
-        proxy.come_back()
-        await system.settle()
-        for device in arrivals.everyone:
+        self._proxy.come_back()
+        await asyncio.gather(*(device.report_and_read_at_once() for device in self._residents))
+        await self._system.settle()
+
+    async def look(self) -> None:
+        """Let every resident read what there is to read."""
+        for device in self._residents:
             await device.read_all_i_know()
             await device.read()
-    return journal
 
+    def _newcomer(self) -> Device:
+        number = self._arrived
+        self._arrived += 1
+        chance, zone = Chance(self._chance.random()), ZONES[number % len(ZONES)]
+        return Device(self._http, self.journal, chance, f"device{number}", zone)
 
-class Arrivals:
-    """Devices of students who have not been there before."""
-
-    def __init__(self, http: httpx.AsyncClient, journal: Journal, chance: Chance) -> None:
-        self._http = http
-        self._journal = journal
-        self._chance = chance
-        self.everyone: list[Device] = []
-
-    def next(self) -> Device:
-        """Return the next newcomer's device."""
-        number, chance = len(self.everyone), Chance(self._chance.random())
-        self.everyone.append(Device(self._http, self._journal, chance, f"device{number}", ZONES[number % len(ZONES)]))
-        return self.everyone[-1]
-
-    async def go_on(self, over: asyncio.Event) -> None:
-        """Let one after the other sign up, report and read."""
+    async def _welcome(self, over: asyncio.Event) -> None:
+        """Let one after the other sign up, report and read, and leave."""
         while not over.is_set():
-            newcomer = self.next()
+            newcomer = self._newcomer()
             await newcomer.sign_up()
-            await newcomer.read_all_i_know()
-            for doing in (newcomer.report, newcomer.read_all_i_know, newcomer.hang_up, newcomer.read):
+            for doing in (newcomer.read_all_i_know, newcomer.report, newcomer.read_all_i_know, newcomer.hang_up):
                 await doing()
+            await newcomer.report_and_read_at_once()
