@@ -34,7 +34,7 @@ class Receipt:
     """Positions of its first and last event."""
     recorded_at: datetime
     repeated: bool
-    """The command had been accepted before; nothing was appended this time."""
+    """The log may hold an earlier try of this command: what it recorded is read from there."""
 
 
 def event_id(command_id: UUID, ordinal: int) -> UUID:

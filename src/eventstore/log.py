@@ -146,7 +146,7 @@ class EventLog:
                     if not found:  # else the log may hold an earlier decision than this one
                         self.aggregates.put(aggregate)
                 return Receipt(
-                    command_id=cause.command_id, first=first, last=last, recorded_at=recorded_at, repeated=False
+                    command_id=cause.command_id, first=first, last=last, recorded_at=recorded_at, repeated=found
                 )
             case Known() as known:
                 return self._repeat(cause, known)
