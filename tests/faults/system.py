@@ -95,8 +95,9 @@ class System:
 
     def _signal(self, part: str, number: signal.Signals) -> None:
         own = self._directory / part / "pid" if part in {"postgres", "valkey"} else self._directory / "run" / part
-        with suppress(ProcessLookupError):
-            os.killpg(int(own.read_text(encoding="utf-8")), number)
+        for process in _with_children(int(own.read_text(encoding="utf-8"))):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
     async def _listen(self) -> None:
         assert self._up
@@ -106,6 +107,15 @@ class System:
             if self.said[-1].startswith(_READY):
                 self.url = self.said[-1].removeprefix(_READY).strip().removesuffix("/docs")
                 self._ready.set()
+
+
+def _with_children(process: int) -> list[int]:
+    """Return a process and its children: those of Postgres are in no group of their parent's."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [process, *map(int, children.split())]
 
 
 async def _is_settled(system: System, http: httpx.AsyncClient) -> bool:

@@ -20,6 +20,7 @@ from tests.faults.verdict import (
     check_reads,
     check_redis,
 )
+from tests.workers.running import eventually
 
 SEED = int(os.environ.get("FAULT_SEED", secrets.randbelow(1_000_000)))
 SHORT = 15.0
@@ -66,8 +67,12 @@ async def judge(system: System, town: Town) -> None:
     await connection.close()
     async with system.redis() as redis:
         await check_redis(redis, everyone)
-        await town.look()
-        assert await check_redis(redis, everyone) >= RESIDENTS
+
+        async def everybody_is_cached() -> bool:
+            await town.look()
+            return await check_redis(redis, everyone) >= RESIDENTS
+
+        await eventually(everybody_is_cached)
     check_reads(journal, everyone)
     assert journal.complaints == []
     assert {said for said in journal.statuses if said.partition(" ")[2]} <= CALM
