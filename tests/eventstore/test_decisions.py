@@ -15,7 +15,7 @@ from domain.profile import Profile
 from domain.user import User
 from eventstore.appender import Appender
 from eventstore.fingerprints import Fingerprints
-from eventstore.log import RETRIES, Aggregates, EventLog
+from eventstore.log import Aggregates, EventLog
 from tests.eventstore.conftest import Store, a_cause, key_set
 from tests.faults.proxy import Proxy, Towards
 
@@ -154,7 +154,7 @@ async def test_a_command_whose_ground_moves_every_time_gives_up(store: Store) ->
     with pytest.raises(TooContended):
         await here.execute(cause, decide)
 
-    assert decisions == 1 + RETRIES
+    assert decisions == 1 + 3
     assert await here.read_receipt(cause) is None
 
 

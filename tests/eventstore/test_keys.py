@@ -138,6 +138,16 @@ async def test_a_wrapped_key_opens_for_its_own_person_and_row_alone(pool: asyncp
             await a_process(pool, BOTH).key_of(person)
 
 
+async def test_a_wrapped_key_opens_nothing_for_another_person(pool: asyncpg.Pool) -> None:
+    other = uuid4()
+    await people(a_process(pool, FIRST), 1)
+
+    await pool.execute("update keys.person_keys set person_id = $1", other)
+
+    with pytest.raises(InvalidTag):
+        await a_process(pool, FIRST).key_of(other)
+
+
 async def test_a_key_is_wrapped_under_the_highest_version(pool: asyncpg.Pool) -> None:
     numbered = key_set(9, 10, 2)
 

@@ -67,7 +67,7 @@ class ForeignWriter:
 
 
 async def kill_connections(dsn: str, kills: Counter[str]) -> None:
-    """End one connection after another, whosever it is; one of them by SIGKILL, after which the server recovers."""
+    """End one connection after another, whosever it is; two of them by SIGKILL, after which the server recovers."""
     while True:
         with suppress(*LOST):
             connection = await asyncpg.connect(dsn, timeout=2)
@@ -88,7 +88,7 @@ async def kill_one(connection: asyncpg.Connection, kills: Counter[str]) -> None:
         where datname = current_database() and pid <> pg_backend_pid() order by random() limit 1
         """
     )
-    if backend and kills["ended"] == 5 and not kills["killed"]:
+    if backend and kills["ended"] == (5, 12, None)[kills["killed"]]:
         kills["killed"] += 1
         os.kill(backend, signal.SIGKILL)
     elif backend:
@@ -134,22 +134,22 @@ async def test_a_hundred_thousand_events_survive_slow_rolled_back_and_killed_wri
         await until(seen, seconds=90)
 
     async def all_faults_have_happened() -> bool:
-        return kills["ended"] > 10 and kills["killed"] == 1 and len(foreign.outcomes) == 4
+        return kills["ended"] > 12 and kills["killed"] == 2 and len(foreign.outcomes) == 4
 
     async with running(*(follower.run() for follower in followers)):
-        async with running(foreign.run(), kill_connections(database, kills)):
-            try:
-                for _ in range(PROCESSES):
-                    await writers.start_one()
+        try:
+            for _ in range(PROCESSES):
+                await writers.start_one()
+            await until_seen(1)
+            async with running(foreign.run(), kill_connections(database, kills)):
                 for share in (0.3, 0.6):
                     await until_seen(int(EVENTS * share))
                     await writers.kill_one()
                 await until_seen(EVENTS)
                 await until(all_faults_have_happened, seconds=30)
-            except BaseException:
-                writers.end()
-                raise
-        await writers.stop()
+            await writers.stop()
+        finally:
+            writers.end()
         records, commands = await read_all(database)
         await until_seen(len(records))
 
