@@ -33,6 +33,7 @@ class Torment:
             "kill valkey": self._killing("valkey"),
             "kill projector and valkey": self._killing("projector", "valkey"),
             "kill projector and flush": self._kill_and_flush,
+            "kill postgres while nobody folds": self._kill_while_nobody_folds,
             "flush": system.flush,
             "flush again": system.flush,
             "freeze projector": self._freezing("projector"),
@@ -79,6 +80,13 @@ class Torment:
     async def _kill_and_flush(self) -> None:
         self._system.kill("projector")
         await self._system.flush()
+
+    async def _kill_while_nobody_folds(self) -> None:
+        """Kill Postgres when only the log has been written for a while, and no other commit has flushed it."""
+        frozen = asyncio.create_task(self._system.freeze("projector", 0.5))
+        await asyncio.sleep(0.4)
+        self._system.kill("postgres")
+        await frozen
 
     async def _reset(self) -> None:
         self._proxy.reset()
