@@ -7,16 +7,15 @@ under the log's lock, so nothing is ever appended twice, not even by a backend t
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import prometheus_client as prometheus
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
 
 from domain.errors import ClocksDiffer, LogBusy, LogUnavailable
 from eventstore.append import Accepted, Append, EventRow, Known, Stale, Verdict
@@ -29,11 +28,15 @@ DEADLINE = 10.0
 """Seconds a command may wait for an unreachable log before its caller is told that the outcome is unknown."""
 CALL_TIMEOUT = 5.0
 
-_BATCH = Histogram("afterschool_append_batch_commands", "Commands per commit.", buckets=[1, 2, 4, 16, 64, 256, 1024])
-_SECONDS = Histogram("afterschool_append_seconds", "Seconds per commit.", buckets=[0.001, 0.003, 0.01, 0.03, 0.1, 1])
-_HEAD = Gauge("afterschool_log_head_position", "Last position this process appended.")
-_VERDICTS = Counter("afterschool_append_commands", "Commands by verdict of the log.", ["verdict"])
-_LOST = Counter("afterschool_append_outcomes_unknown", "Batches whose connection broke before the answer.")
+_BATCH = prometheus.Histogram(
+    "afterschool_append_batch_commands", "Commands per commit.", buckets=[1, 2, 4, 16, 64, 256, 1024]
+)
+_SECONDS = prometheus.Histogram(
+    "afterschool_append_seconds", "Seconds per commit.", buckets=[0.001, 0.003, 0.01, 0.03, 0.1, 1]
+)
+_HEAD = prometheus.Gauge("afterschool_log_head_position", "Last position this process appended.")
+_VERDICTS = prometheus.Counter("afterschool_append_commands", "Commands by verdict of the log.", ["verdict"])
+_LOST = prometheus.Counter("afterschool_append_outcomes_unknown", "Batches whose connection broke before the answer.")
 
 logger = structlog.get_logger()
 
@@ -216,9 +219,9 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
     return (
         touched_twice,
         [a.command_id for a in appends],
-        [a.operation for a in appends],
+        _once([a.operation for a in appends]),
         [a.fingerprint for a in appends],
-        [a.fingerprint_key for a in appends],
+        _once([a.fingerprint_key for a in appends]),
         None if single else firsts,
         None if single else lasts,
         h_command,
@@ -229,13 +232,13 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
         _said(columns["version"], nothing=0),
         None if max(nths) <= 1 else nths,
         columns["event_id"],
-        columns["type"],
-        columns["schema"],
+        _once(columns["type"]),
+        _once(columns["schema"]),
         columns["subject"],
-        columns["command_id"],
+        None if single else columns["command_id"],
         own_cause["causation_id"],
         own_cause["correlation_id"],
-        columns["actor"],
+        None if columns["actor"] == columns["subject"] else columns["actor"],
         _said(columns["on_behalf_of"]),
         _said(columns["consent_id"]),
         _said(columns["traceparent"]),
@@ -246,6 +249,11 @@ def _columns(appends: Sequence[Append]) -> tuple[object, ...]:
     )
 
 
+def _once(column: Sequence[object]) -> Sequence[object]:
+    """Return a column, or its first entry if all are alike."""
+    return column[:1] if column.count(column[0]) == len(column) else column
+
+
 def _said(column: Sequence[object], nothing: object = None) -> Sequence[object] | None:
     """Return a column, or None if it says nothing: encoding an empty column costs as much as a full one."""
     return None if column.count(nothing) == len(column) else column
@@ -253,27 +261,30 @@ def _said(column: Sequence[object], nothing: object = None) -> Sequence[object] 
 
 def _answer(batch: Sequence[_Waiting], row: asyncpg.Record, *, resent: bool) -> None:
     """Tell every caller the verdict; what a resent batch finds known under its own fingerprint is its own work."""
-    position: int = row["base"]
+    head: int = row["base"]
+    counts: Counter[str] = Counter()
     for n, waiting in enumerate(batch):
-        append = waiting.append
         verdict: Verdict
         if row["verdicts"] is None:
-            verdict = Accepted(position + 1, position + len(append.rows), row["stamp"])
-            position = verdict.last
-        elif row["verdicts"][n] == "s":
-            verdict = Stale()
-        elif row["verdicts"][n] == "a" or (resent and row["known_fingerprints"][n] == append.fingerprint):
-            verdict = Accepted(row["firsts"][n], row["lasts"][n], row["stamps"][n], row["verdicts"][n] == "k")
-            position = max(position, verdict.last)
+            verdict = Accepted(head + 1, head + len(waiting.append.rows), row["stamp"])
         else:
-            verdict = Known(
-                row["firsts"][n],
-                row["lasts"][n],
-                row["stamps"][n],
-                row["known_fingerprints"][n],
-                row["known_keys"][n],
-            )
-        _VERDICTS.labels(type(verdict).__name__.lower()).inc()
-        with suppress(asyncio.InvalidStateError):
+            verdict = _sorted_out(waiting.append, n, row, resent=resent)
+        if isinstance(verdict, Accepted):
+            head = max(head, verdict.last)
+        counts[type(verdict).__name__.lower()] += 1
+        if not waiting.answer.done():
             waiting.answer.set_result(verdict)
-    _HEAD.set(position)
+    for name, count in counts.items():
+        _VERDICTS.labels(name).inc(count)
+    _HEAD.set(head)
+
+
+def _sorted_out(append: Append, n: int, row: asyncpg.Record, *, resent: bool) -> Verdict:
+    """Return the verdict on the n-th command of a batch that was gone through one by one."""
+    said = row["verdicts"][n]
+    if said == "s":
+        return Stale()
+    where = row["firsts"][n], row["lasts"][n], row["stamps"][n]
+    if said == "a" or (resent and row["known_fingerprints"][n] == append.fingerprint):
+        return Accepted(*where, found=said == "k")
+    return Known(*where, row["known_fingerprints"][n], row["known_keys"][n])

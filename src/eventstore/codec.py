@@ -6,7 +6,7 @@ schema versions are lifted by the event's own `upcast_vN_vM` steps.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -63,6 +63,7 @@ def _shape(event_type: type[Event]) -> _Shape:
     return _Shape(clear=fields.keys() - personal, personal=personal)
 
 
+@lru_cache(maxsize=50_000)
 def stream_of(category: str, originator_id: UUID) -> str:
     """Return the name of a stream, as in `practice-<uuid>`."""
     return f"{category}-{originator_id}"
@@ -72,12 +73,12 @@ def encode(event: Event) -> Encoded:
     """Turn an event into columns; refuses one whose personal fields were never opened, for it would lose them."""
     event_type = type(event)
     shape = _shape(event_type)
-    if any(isinstance(getattr(event, name), Hidden) for name in shape.personal):
+    if shape.personal and any(isinstance(getattr(event, name), Hidden) for name in shape.personal):
         raise ValueError("an event with hidden fields cannot be stored")
     category = event_type.CATEGORY
     to_json = event.__pydantic_serializer__.to_json
     return Encoded(
-        stream=f"{category}-{event.originator_id}",
+        stream=stream_of(category, event.originator_id),
         subject=event.originator_id if category in _PERSONAL_STREAMS else None,
         type=event_type.TOPIC,
         schema=event_type.class_version,

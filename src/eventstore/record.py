@@ -1,6 +1,7 @@
 """Record: one row of the log, its columns in their fixed order, and the bytes that its evidence leaf hashes."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -45,6 +46,7 @@ class Record(NamedTuple):
     commitment: bytes | None
 
 
+@lru_cache(maxsize=50_000)
 def part_of(subject: UUID | None, stream: str) -> int:
     """Return the part (0 to 63): the low 6 bits of the first byte of SHA-256 over the subject, else over the stream."""
     return sha256(subject.bytes if subject else stream.encode()).digest()[0] % PARTS

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from adapters.cache import Cache
+from adapters.memory import settle_memory
 from adapters.settings import Settings
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
@@ -24,6 +25,7 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
     cache = Cache(settings.redis_url.get_secret_value())
     wakeups = Wakeups(dsn, PROJECTOR)
     wakeups.start()
+    settle_memory()
     projector = Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
     working = asyncio.create_task(_project(projector, LogReader(pool), wakeups), name="projector")
     stopping = asyncio.create_task(stop.wait())

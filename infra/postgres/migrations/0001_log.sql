@@ -78,8 +78,9 @@ $$;
 -- Commands c_*: ids and fingerprints, and the ordinals of their first and last event in the batch.
 -- Heads h_*: which stream must be at which version for command h_command (its own exact writes, and its guards).
 -- Events e_*: version 0 means "wherever the stream ends", plus e_nth, the how-manieth such event of its stream here.
--- A list that says nothing may be null: c_first and c_last where every command has one event, e_version where all is
--- appended at the end, e_nth where no stream recurs, e_causation and e_correlation where they are the command itself.
+-- A list that says nothing may be null: c_first, c_last and e_command where every command has one event, e_version where
+-- all is appended at the end, e_nth where no stream recurs, e_causation and e_correlation where they are the command
+-- itself, e_actor where it is the subject. c_operation, c_fingerprint_key, e_type and e_schema may hold one entry for all.
 -- touched_twice: some stream is checked and also written more than once in this batch, so order within it matters.
 --
 -- Answers base (the head before) and one verdict a command, or a null list when all were accepted as sent:
@@ -126,7 +127,8 @@ begin
         begin
             insert into commands
             select
-                c.id, c.operation, c.fingerprint, c.fingerprint_key,
+                c.id, coalesce(c.operation, c_operation[1]), c.fingerprint,
+                coalesce(c.fingerprint_key, c_fingerprint_key[1]),
                 base + coalesce(c.first, c.ordinal), base + coalesce(c.last, c.ordinal)
             from unnest(c_id, c_operation, c_fingerprint, c_fingerprint_key, c_first, c_last)
                 with ordinality as c(id, operation, fingerprint, fingerprint_key, first, last, ordinal);
@@ -136,8 +138,9 @@ begin
                 case when i.version > 0 then i.version else coalesce(i.nth, 1) + coalesce(
                     (select e.version from events as e where e.stream = i.stream order by e.version desc limit 1), 0
                 ) end,
-                i.id, i.type, i.schema, i.subject, i.command, coalesce(i.causation, i.command),
-                coalesce(i.correlation, i.command), i.actor,
+                i.id, coalesce(i.type, e_type[1]), coalesce(i.schema, e_schema[1]), i.subject,
+                coalesce(i.command, c_id[i.ordinal]), coalesce(i.causation, i.command, c_id[i.ordinal]),
+                coalesce(i.correlation, i.command, c_id[i.ordinal]), coalesce(i.actor, i.subject),
                 i.on_behalf_of, i.consent, i.traceparent, i.occurred_at, stamp, i.data::json, i.sealed, i.commitment
             from unnest(
                 e_part, e_stream, e_version, e_nth, e_id, e_type, e_schema, e_subject, e_command, e_causation,
@@ -190,15 +193,18 @@ begin
         known_fingerprints[c] := null;
         known_keys[c] := null;
         insert into commands
-        values (c_id[c], c_operation[c], c_fingerprint[c], c_fingerprint_key[c], firsts[c], lasts[c]);
+        values (
+            c_id[c], coalesce(c_operation[c], c_operation[1]), c_fingerprint[c],
+            coalesce(c_fingerprint_key[c], c_fingerprint_key[1]), firsts[c], lasts[c]
+        );
         for n in a .. b loop
             next := next + 1;
             insert into events values (
                 1, next, e_part[n], e_stream[n],
                 case when e_version[n] > 0 then e_version[n] else stream_head(e_stream[n]) + 1 end,
-                e_id[n], e_type[n], e_schema[n], e_subject[n], e_command[n],
-                coalesce(e_causation[n], e_command[n]), coalesce(e_correlation[n], e_command[n]),
-                e_actor[n], e_on_behalf_of[n], e_consent[n], e_traceparent[n], e_occurred_at[n], stamp,
+                e_id[n], coalesce(e_type[n], e_type[1]), coalesce(e_schema[n], e_schema[1]), e_subject[n], c_id[c],
+                coalesce(e_causation[n], c_id[c]), coalesce(e_correlation[n], c_id[c]),
+                coalesce(e_actor[n], e_subject[n]), e_on_behalf_of[n], e_consent[n], e_traceparent[n], e_occurred_at[n], stamp,
                 e_data[n]::json, e_sealed[n], e_commitment[n]
             );
         end loop;
