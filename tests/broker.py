@@ -12,10 +12,13 @@ from uuid import uuid4
 import pytest
 
 from adapters.broker.connection import connect
+from adapters.broker.topology import STUDENTS, Topology
 from adapters.embedded.loopback import free_port
 from adapters.embedded.rabbitmq import EmbeddedRabbitMQ, find_rabbitmq
 from tests.workers.running import eventually
 
+MOST_QUEUES = 4
+"""Queues of one group in any test, at most."""
 IMAGE = "rabbitmq:4"
 INSTALL = Path(__file__).parent / "broker.sh"
 
@@ -113,6 +116,17 @@ def is_native() -> bool:
     if find_rabbitmq() is None and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run([str(INSTALL)], check=False, stdout=subprocess.DEVNULL)
     return find_rabbitmq() is not None
+
+
+async def remove(topology: Topology, url: str) -> None:
+    """Delete what tests declared under these names; a queue that is not there counts as deleted."""
+    async with await connect(url, name="tests") as connection:
+        channel = await connection.channel()
+        queues = [name for count in range(1, MOST_QUEUES + 1) for name in topology.queue_names(STUDENTS, count)]
+        for queue in (*queues, topology.dead, topology.dead_heartbeats):
+            await channel.queue_delete(queue)
+        for exchange in (topology.exchange, topology.dead):
+            await channel.exchange_delete(exchange)
 
 
 async def _answers(url: str) -> bool:

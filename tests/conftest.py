@@ -11,10 +11,11 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from adapters.broker.topology import Topology
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
-from tests.broker import Broker, is_native, running_broker
+from tests.broker import Broker, is_native, remove, running_broker
 
 NATIVE = ("embedded/test_rabbitmq.py", "journeys/test_with_broker.py")
 """Tests of an installed RabbitMQ, which have nothing to test where the broker is elsewhere."""
@@ -92,6 +93,14 @@ async def own_rabbitmq(machine: Path) -> AsyncIterator[Broker]:
     """Return a broker that tests may stop and kill, and must leave running."""
     async with running_broker(machine / "own-rabbitmq") as broker:
         yield broker
+
+
+@pytest.fixture
+async def topology(rabbitmq: str) -> AsyncIterator[Topology]:
+    """Return names in the shared broker that no other test uses."""
+    own = Topology(f"test-{uuid4().hex}")
+    yield own
+    await remove(own, rabbitmq)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

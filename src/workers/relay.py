@@ -6,15 +6,14 @@ positions and the log, not the broker. See lease.py for who leads, publisher.py 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 import prometheus_client as prometheus
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractConnection
 
-from adapters.broker.connection import cancelled_by_us_only
+from adapters.broker.connection import Connect, cancelled_by_us_only, connected
 from adapters.broker.messages import Heartbeat, heartbeat_message
 from adapters.broker.topology import Topology
 from domain.errors import LogBroken
@@ -28,14 +27,12 @@ BEAT = 1.0
 """Seconds between heartbeats."""
 PAUSE = 1.0
 """Seconds until a standby asks again, and until a leader begins again."""
-FAREWELL = 3.0
-"""Seconds that closing a connection may take."""
 
 _POSITION = prometheus.Gauge("afterschool_relay_position", "Position up to which the broker has confirmed everything.")
 _HEAD = prometheus.Gauge("afterschool_relay_head_position", "Position up to which the log was read and sent.")
 _EPOCH = prometheus.Gauge("afterschool_relay_epoch", "Epoch of this relay's lease; 0 while it stands by.")
 _RESTARTS = prometheus.Counter("afterschool_relay_restarts", "Returns to the checkpoint.", ["error"])
-_REPLACED = prometheus.Counter("afterschool_relay_replaced_queues", "Queues that had gone dumb and were made anew.")
+_DELETED = prometheus.Counter("afterschool_relay_dumb_queues_deleted", "Queues that gave no answer and were made anew.")
 
 logger = structlog.get_logger()
 
@@ -47,7 +44,7 @@ class Relay:
         self,
         lease: Lease,
         reader: LogReader,
-        connect: Callable[[], Awaitable[AbstractConnection]],
+        connect: Connect,
         *,
         groups: Mapping[str, int],
         topology: Topology | None = None,
@@ -61,7 +58,7 @@ class Relay:
         self._topology = topology or Topology()
         self._wakeups = wakeups
         self._suspicious = False
-        """The broker owed a confirm for too long, which may be one queue's fault."""
+        """Something failed since the queues were last seen to answer."""
 
     async def run(self) -> None:
         """Lead or stand by for ever; whatever breaks, begin again from the checkpoint. Raises `LogBroken` on a fork."""
@@ -79,7 +76,7 @@ class Relay:
         errors = {type(leaf).__name__: leaf for leaf in leaves(error)}
         if broken := errors.get("LogBroken"):
             raise broken
-        self._suspicious = "TimeoutError" in errors
+        self._suspicious = True
         _RESTARTS.labels(min(errors)).inc()
         logger.warning("relay_begins_again", errors=sorted(errors))
 
@@ -88,37 +85,35 @@ class Relay:
             raise LogBroken(reason="the log and the relay disagree about the past")
         logger.info("relay_leads", epoch=term.epoch, position=term.position)
         with cancelled_by_us_only():
-            async with self._channel() as (connection, channel), asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew(term))
-                await self._declare(channel, term)
-                publisher = Publisher(await self._topology.declare_exchange(channel), term, group)
-                group.create_task(publisher.watch(connection))
-                await publisher.beat()  # a broker that is blocked says so now, with nothing on its way
-                _EPOCH.set(term.epoch)
-                group.create_task(self._beat(publisher))
-                group.create_task(self._keep_checkpoint(publisher, term))
-                await self._send_log(publisher, term)
+                if self._suspicious:
+                    await self._repair(term)
+                async with connected(self._connect) as connection:
+                    await self._send_log(connection, term, group)
 
-    @asynccontextmanager
-    async def _channel(self) -> AsyncIterator[tuple[AbstractConnection, AbstractChannel]]:
-        connection = await self._connect()
-        try:
-            yield connection, await connection.channel(publisher_confirms=True, on_return_raises=True)
-        finally:
-            with suppress(Exception), cancelled_by_us_only():
-                async with asyncio.timeout(FAREWELL):
-                    await connection.close()
+    async def _send_log(self, connection: AbstractConnection, term: Term, group: asyncio.TaskGroup) -> None:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        exchange = await self._topology.declare_exchange(channel)
+        for name, count in self._groups.items():
+            await self._topology.declare_queues(channel, name, count)
+        publisher = Publisher(exchange, term, group)
+        group.create_task(publisher.watch(connection))
+        await publisher.beat()  # a broker that is short of something says so now, with nothing on its way
+        _EPOCH.set(term.epoch)
+        group.create_task(self._beat(publisher))
+        group.create_task(self._keep_checkpoint(publisher, term))
+        async for page in self._reader.follow(term.position, self._wakeups, limit=PAGE):
+            await publisher.send_page(page)
+            _HEAD.set(page[-1].position)
 
-    async def _declare(self, channel: AbstractChannel, term: Term) -> None:
-        """See that every queue is there, and, after a confirm was missing, that every queue answers."""
-        if self._suspicious:
-            probe = heartbeat_message(Heartbeat(term.epoch, 0, UUID(int=0), (0,) * PARTS))
-            dumb = await self._topology.replace_dumb_queues(channel, self._groups, probe)
-            _REPLACED.inc(len(dumb))
-            logger.log(40 if dumb else 20, "relay_probed_queues", replaced=dumb)
-            self._suspicious = False
-        for group, count in self._groups.items():
-            await self._topology.declare_queues(channel, group, count)
+    async def _repair(self, term: Term) -> None:
+        """See that every queue answers: the failure before may have been the fault of one."""
+        probe = heartbeat_message(Heartbeat(term.epoch, 0, UUID(int=0), (0,) * PARTS))
+        deleted = await self._topology.delete_dumb_queues(self._connect, self._groups, probe)
+        self._suspicious = False
+        _DELETED.inc(len(deleted))
+        logger.log(40 if deleted else 20, "relay_probed_queues", deleted=deleted)
 
     async def _renew(self, term: Term) -> None:
         while True:
@@ -136,11 +131,6 @@ class Relay:
             position, event_id = await publisher.confirmed()
             await self._lease.advance(term, position, event_id)
             _POSITION.set(position)
-
-    async def _send_log(self, publisher: Publisher, term: Term) -> None:
-        async for page in self._reader.follow(term.position, self._wakeups, limit=PAGE):
-            await publisher.send_page(page)
-            _HEAD.set(page[-1].position)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

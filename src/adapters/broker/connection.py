@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 
 TIMEOUT = 5.0
 """Seconds until a connection stands, or does not."""
 HEARTBEAT = 5
 """Seconds between signs of life that both sides owe each other."""
+FAREWELL = 3.0
+"""Seconds that closing may take."""
 
 # These libraries quote whole messages, and a log is no place for children's data; we log what we make of their errors.
 for library in ("aiormq", "aio_pika"):
@@ -21,6 +24,12 @@ for library in ("aiormq", "aio_pika"):
 
 class BrokerLost(Exception):
     """The connection to the broker broke, and took with it what was under way."""
+
+
+BROKEN = (OSError, TimeoutError, AMQPError, ChannelInvalidStateError, BrokerLost)
+"""What a broken connection raises, or a broker that does not do what it was asked."""
+
+Connect = Callable[[], Awaitable[AbstractConnection]]
 
 
 async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnection:
@@ -34,6 +43,18 @@ async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnecti
         return await aio_pika.connect(
             url, ssl_context=trusted, heartbeat=HEARTBEAT, client_properties={"connection_name": name}
         )
+
+
+@asynccontextmanager
+async def connected(connect: Connect) -> AsyncIterator[AbstractConnection]:
+    """Connect, and close the connection after use, without waiting long for a broker that does not answer."""
+    connection = await connect()
+    try:
+        yield connection
+    finally:
+        with suppress(*BROKEN), cancelled_by_us_only():
+            async with asyncio.timeout(FAREWELL):
+                await connection.close()
 
 
 async def is_blocked(connection: AbstractConnection) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aio_pika import ExchangeType, Message
-from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
-from aio_pika.exceptions import DeliveryError
-from pamqp.common import FieldTable
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue, HeadersType
+from aio_pika.exceptions import DeliveryError, PublishError
 
+from adapters.broker.connection import BROKEN, Connect, cancelled_by_us_only, connected
 from eventstore.record import PARTS
 
 HEARTBEAT = "heartbeat"
@@ -28,6 +28,7 @@ DEAD_BYTES = 64 << 20
 UNREAD_DAY = 24 * 60 * 60 * 1000
 """Milliseconds after which a queue without a reader is gone; its messages are in the log."""
 PROBE_SECONDS = 5.0
+DELETE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Topology:
         return [f"{self.name}.{group}.v1.{number}-of-{count}" for number in range(count)]
 
     @property
-    def queue_arguments(self) -> FieldTable:
+    def queue_arguments(self) -> HeadersType:
         """Return the arguments of a group's queues."""
         return {
             "x-queue-type": "quorum",
@@ -86,24 +87,19 @@ class Topology:
             queues.append(queue)
         return queues
 
-    async def replace_dumb_queues(
-        self, channel: AbstractChannel, groups: Mapping[str, int], probe: Message
-    ) -> list[str]:
-        """Delete the queues that neither take nor refuse a message, to be declared anew, and return their names.
+    async def delete_dumb_queues(self, connect: Connect, groups: Mapping[str, int], probe: Message) -> list[str]:
+        """Delete the queues that can be no queues any more, to be declared anew, and return their names.
 
-        A quorum queue may lose its members for ever: RabbitMQ 3.10, killed within a second after a queue was declared,
-        has forgotten where its data is. What such a queue held is in the log.
+        A quorum queue may lose its members for ever: RabbitMQ 3.10, killed within a second after one was declared, has
+        forgotten where its data is. What such a queue held is in the log. Raises what `connect` raises.
         """
-        dumb = []
+        deleted = []
         for name in (name for group, count in groups.items() for name in self.queue_names(group, count)):
-            try:
-                await channel.default_exchange.publish(probe, name, mandatory=True, timeout=PROBE_SECONDS)
-            except DeliveryError:
-                continue
-            except TimeoutError:
-                await channel.queue_delete(name, timeout=4 * PROBE_SECONDS)
-                dumb.append(name)
-        return dumb
+            if await _is_dumb(connect, name, probe):
+                async with connected(connect) as connection:
+                    await (await connection.channel()).queue_delete(name, timeout=DELETE_SECONDS)
+                deleted.append(name)
+        return deleted
 
     async def _declare_dead(self, channel: AbstractChannel) -> None:
         exchange = await channel.declare_exchange(self.dead, ExchangeType.DIRECT, durable=True)
@@ -125,6 +121,27 @@ class Topology:
             arguments={"x-queue-type": "classic", "x-overflow": "drop-head", "x-max-length": 1},
         )
         await heartbeats.bind(exchange, HEARTBEAT)
+
+
+async def _is_dumb(connect: Connect, name: str, probe: Message) -> bool:
+    """Tell whether a queue gives no answer to a message, or refuses it although it is not full.
+
+    On a connection of its own: a broker in which a queue does not answer ends the connection that asked it, or lets
+    the queue's deletion wait for a minute.
+    """
+    async with connected(connect) as connection:
+        try:
+            with cancelled_by_us_only():
+                channel = await connection.channel(on_return_raises=True)
+                try:
+                    await channel.default_exchange.publish(probe, name, mandatory=True, timeout=PROBE_SECONDS)
+                except PublishError:  # there is no such queue
+                    return False
+                except DeliveryError:
+                    return not (await channel.declare_queue(name, passive=True)).declaration_result.message_count
+        except BROKEN:
+            return True
+    return False
 
 
 def parts_of(number: int, count: int) -> range:
