@@ -18,7 +18,7 @@ from tests.faults.verdict import (
     check_log,
     check_read_models,
     check_reads,
-    check_redis,
+    is_redis_true,
 )
 from tests.workers.running import eventually
 
@@ -66,11 +66,11 @@ async def judge(system: System, town: Town) -> None:
     await check_read_models(connection, everyone)
     await connection.close()
     async with system.redis() as redis:
-        await check_redis(redis, everyone)
+        await eventually(lambda: is_redis_true(redis, everyone), within=5)  # and nobody reads meanwhile
 
         async def everybody_is_cached() -> bool:
             await town.look()
-            return await check_redis(redis, everyone) >= RESIDENTS
+            return await is_redis_true(redis, everyone, at_least=RESIDENTS)
 
         await eventually(everybody_is_cached)
     check_reads(journal, everyone)
