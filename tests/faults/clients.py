@@ -49,7 +49,7 @@ class Device:
 
     async def live(self, until: asyncio.Event) -> None:
         """Do one thing after another."""
-        doings = [self.report] * 12 + [self.report_twice_at_once, self.hang_up, self.hang_up_and_repeat]
+        doings = [self.report] * 12 + [self.report_at_once, self.hang_up, self.hang_up_and_repeat]
         doings += [self.reuse_a_key, self.read_all_i_know, self.read_all_i_know, self.read]
         while not until.is_set():
             await self.chance.choice(doings)()
@@ -58,10 +58,10 @@ class Device:
         """Send a report until it is acknowledged."""
         await self._settle(self._new())
 
-    async def report_twice_at_once(self) -> None:
-        """Send the same report on two connections."""
+    async def report_at_once(self, times: int = 2) -> None:
+        """Send the same report on several connections."""
         sent = self._new()
-        await asyncio.gather(self._settle(sent), self._settle(sent))
+        await asyncio.gather(*(self._settle(sent) for _ in range(times)))
 
     async def report_and_read_at_once(self) -> None:
         """Report while others, a parent perhaps, read: their reads race the projector to the cache."""
