@@ -24,6 +24,8 @@ from tests.eventstore.conftest import Store, close_store, key_set, open_store
 from workers.projector import Projector
 from workers.subscription import TailingSubscription
 
+pytest.register_assert_rewrite("tests.workers.read_models", "tests.workers.subscription_contract")
+
 
 @dataclass
 class Platform:
