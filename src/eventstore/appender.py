@@ -131,6 +131,9 @@ class Appender:
                 [row] = await connection.fetch(
                     _CALL, self._clock(), *_columns([w.append for w in batch]), timeout=self._call_timeout
                 )
+                _SECONDS.observe(time.perf_counter() - started)
+                _BATCH.observe(len(batch))
+                return _answer(batch, row, resent=resent)
             except LOST as error:
                 _LOST.inc()
                 logger.warning("append_outcome_unknown", commands=len(batch), error=type(error).__name__)
@@ -138,10 +141,6 @@ class Appender:
                 await self._lose(batch)
             except Exception as error:  # noqa: BLE001  nothing may end the one loop that appends
                 return await self._fail(batch, error)
-            else:
-                _SECONDS.observe(time.perf_counter() - started)
-                _BATCH.observe(len(batch))
-                return _answer(batch, row, resent=resent)
         return None
 
     async def _connect(self) -> asyncpg.Connection:

@@ -56,6 +56,28 @@ async def test_a_poisonous_command_fails_alone(store: Store, poison: dict[str, A
     assert await store.reader.command(guilty.command_id) is None
 
 
+async def test_a_fault_of_our_own_is_told_to_the_callers_and_ends_nothing(database: str) -> None:
+    broken = iter([True, True, True])
+
+    def clock() -> datetime:
+        if next(broken, False):
+            raise ArithmeticError
+        return datetime.now(UTC)
+
+    appender = Appender(database, clock=clock)
+    await appender.start()
+
+    async with asyncio.timeout(10):
+        faults = await asyncio.gather(
+            *(appender.append(an_append(("a", END))) for _ in range(2)), return_exceptions=True
+        )
+        verdict = await appender.append(an_append(("a", END)))
+
+    assert [type(fault) for fault in faults] == [ArithmeticError] * 2
+    assert isinstance(verdict, Accepted)
+    await appender.stop()
+
+
 async def test_the_appender_goes_on_after_a_poisonous_command(store: Store) -> None:
     with pytest.raises(asyncpg.PostgresError):
         await store.appender.append(an_append(("a", END), data="not json"))
