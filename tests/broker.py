@@ -27,6 +27,7 @@ class NativeBroker:
     """A private node of an installed server."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._server = EmbeddedRabbitMQ(directory)
 
     @property
@@ -45,6 +46,11 @@ class NativeBroker:
         assert self._server.process
         self._server.process.kill()
         await self._server.process.wait()
+
+    async def wipe(self) -> None:
+        """Kill it and destroy all that it kept."""
+        await self.kill()
+        shutil.rmtree(self._directory / "data")
 
     async def remove(self) -> None:
         """Leave nothing behind but the directory."""
@@ -84,6 +90,10 @@ class DockerBroker:
 
     async def kill(self) -> None:
         await self._docker("kill", self._name)
+
+    async def wipe(self) -> None:
+        await self.remove()
+        self._made = False
 
     async def remove(self) -> None:
         await self._docker("rm", "--force", "--volumes", self._name)

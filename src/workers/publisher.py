@@ -23,7 +23,7 @@ WINDOW = 64
 PATIENCE = 5.0
 """Seconds that a message may wait for its confirm, unless the broker has said that it takes nothing for now."""
 MESSAGE_EVENTS = 200
-MESSAGE_BYTES = 128 << 10
+MESSAGE_BYTES = 256 << 10
 
 _UNCONFIRMED = prometheus.Gauge("afterschool_relay_unconfirmed_messages", "Messages waiting for their confirm.")
 _BLOCKED = prometheus.Gauge("afterschool_relay_blocked", "1 while the broker takes nothing, short of memory or disk.")
@@ -120,7 +120,7 @@ class Publisher:
 
 
 def in_messages(page: Sequence[Record]) -> Iterator[tuple[list[Record], list[bytes]]]:
-    """Split a page by part, in order, into messages of at most 200 events or 128 KiB; and the envelopes of each."""
+    """Split a page by part, in order, into messages of at most 200 events or 256 KiB; and the envelopes of each."""
     by_part: dict[int, list[Record]] = defaultdict(list)
     for record in page:
         by_part[record.part].append(record)
