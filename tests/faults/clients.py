@@ -3,6 +3,8 @@
 import asyncio
 import json
 import random
+import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -148,13 +150,18 @@ class Device:
         self, method: str, path: str, body: object = None, *, key: str | None = None, expected: int | None = None
     ) -> httpx.Response:
         """Repeat a request until it is answered with anything but an outage."""
-        async with asyncio.timeout(TRY_FOR):
-            while True:
-                with suppress(httpx.TransportError):
-                    answer = await self._once(method, path, body, key)
-                    if answer.status_code < 500:
-                        break
-                await asyncio.sleep(self.chance.uniform(0.01, 0.1))
+        outages: Counter[str] = Counter()
+        until = time.monotonic() + TRY_FOR
+        while True:
+            try:
+                answer = await self._once(method, path, body, key)
+                if answer.status_code < 500:
+                    break
+                outages[answer.text.partition('","')[0]] += 1
+            except httpx.TransportError as error:
+                outages[repr(error)] += 1
+            assert time.monotonic() < until, f"no answer to {method} {path}: {outages}"
+            await asyncio.sleep(self.chance.uniform(0.01, 0.1))
         if answer.status_code != (expected or answer.status_code) or (expected is None and not answer.is_success):
             self.journal.complaints.append(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer

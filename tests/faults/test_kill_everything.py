@@ -48,10 +48,12 @@ async def test_nothing_is_lost_or_doubled_however_long_it_goes_on(system: System
 async def live_and_judge(system: System, *, seconds: float, rounds: int) -> None:
     sys.stdout.write(f"to repeat: FAULT_SEED={SEED} FAULT_SECONDS={seconds}\n")
     async with Town(system, SEED) as town:
-        for _ in range(rounds):
-            await town.live_through(seconds / rounds)
-            await judge(system, town)
-    sys.stdout.write(f"{town.journal.summary()}\n")
+        try:
+            for _ in range(rounds):
+                await town.live_through(seconds / rounds)
+                await judge(system, town)
+        finally:
+            sys.stdout.write(f"{town.journal.summary()}\n{''.join(system.said[-30:])}")
     assert town.journal.acknowledged > 100
 
 
