@@ -28,14 +28,17 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except SettingsInvalid as error:
-        raise _exit(f"The settings are not complete:\n{error}", WRONG) from None
+        raise _exit(f"The settings cannot be used:\n{error}", WRONG) from None
     except (MigrationsRefused, DidNotStart, NoFreePort, NoUnprivilegedUser, NotRunnable) as error:
         raise _exit(str(error) or str(type(error).__doc__), FAILED) from None
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise _exit(f"{error.filename}: {error.strerror}", FAILED) from None
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise _exit("Another program listens where this one should.", FAILED) from None
+            words = (
+                "Another program listens where this one should: choose AFTERSCHOOL_PORT and AFTERSCHOOL_METRICS_PORT"
+            )
+            raise _exit(f"{words} (0: no metrics).", FAILED) from None
         raise _exit(f"A machine cannot be reached ({type(error).__name__}); is it up?", UNREACHABLE) from None
 
 

@@ -19,7 +19,8 @@ app = typer.Typer()
 def project() -> None:
     """Keep the read models up to date with the log.
 
-    Any number may run: of two, only one has an effect on a student at a time. SIGTERM and SIGINT stop it.
+    Any number may run, each with its own AFTERSCHOOL_METRICS_PORT: of two, only one has an effect on a student at a
+    time. SIGTERM and SIGINT stop it.
 
     Example: afterschool project
     """

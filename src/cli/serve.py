@@ -17,9 +17,10 @@ app = typer.Typer()
 def serve() -> None:
     """Serve the HTTP API.
 
-    Any number may run beside each other. SIGTERM and SIGINT stop it: requests under way are answered first.
+    Any number may run, each with its own AFTERSCHOOL_PORT and AFTERSCHOOL_METRICS_PORT. SIGTERM and SIGINT stop it:
+    requests under way are answered first.
 
-    Example: AFTERSCHOOL_PORT=8001 afterschool serve
+    Example: afterschool serve
     """
     for request in (signal.SIGINT, signal.SIGTERM):
         signal.signal(request, _leave)

@@ -50,7 +50,7 @@ class UserRegistered(Event, CanInitAggregate[UUID]):
     originator_topic: str = "user"
     role: Role
     grade_level: int | None
-    """0 (kindergarten) to 8; none for a parent."""
+    """0 (kindergarten) to 8; a parent need not have one."""
     timezone: str
     """IANA name of the zone whose midnight ends this person's day."""
     email: Personal[str]

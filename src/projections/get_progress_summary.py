@@ -52,7 +52,12 @@ class GetProgressSummary:
         return Answer(await self._make(student_id, now, found), 0)
 
     async def at_least(self, student_id: UUID, now: datetime, min_position: int) -> Answer:
-        """Return a summary that holds the child's events up to `min_position`, or after 2 s what there is."""
+        """Return a summary that holds the child's events up to `min_position`, or after 2 s what there is.
+
+        Raises `PositionAhead` for a position that the log has not reached.
+        """
+        if min_position > await self._reader.head():
+            raise PositionAhead
         stale_by = await wait_until_fresh(
             self._pool, ProgressSummaries.name, part_of(student_id, ""), min_position, patience=self._patience
         )
