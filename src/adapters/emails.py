@@ -5,8 +5,11 @@ from unicodedata import normalize
 
 
 def normalise(email: str) -> str:
-    """Return the spelling under which two addresses are the same: no outer space, NFC, case folded."""
-    return normalize("NFC", email.strip()).casefold()
+    """Return the spelling under which two addresses are the same: no outer space, NFC, lower case.
+
+    Not case-folded: `ß` is not `ss` in a domain name, and the two may be different people.
+    """
+    return normalize("NFC", email.strip()).lower()
 
 
 def email_hmac(key: bytes, email: str) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -155,6 +156,11 @@ class _Environment(PydanticBaseSettingsSource):
                 self.problems.append(f"{key} is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
         read = {name: self.get_field_value(field, name)[0] for name, field in Settings.model_fields.items()}
         return {name: value for name, value in read.items() if value is not None}
+
+
+def on_this_machine(url: str) -> bool:
+    """Tell whether an address is this machine's own, which no proxy must be asked for."""
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def data_directory(environment: Mapping[str, str] = os.environ) -> Path:

@@ -12,7 +12,7 @@ import httpx
 from adapters.cache import Cache
 from adapters.identity import SupabaseIdentity
 from adapters.registrations import PostgresRegistrations
-from adapters.settings import Settings
+from adapters.settings import Settings, on_this_machine
 from adapters.tokens import TokenVerifier
 from commands.register_user import RegistrationPorts
 from eventstore.appender import Appender
@@ -64,7 +64,9 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
         stack.push_async_callback(appender.stop)
         cache = Cache(settings.redis_url.get_secret_value())
         stack.push_async_callback(cache.close)
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=HTTP_TIMEOUT))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=HTTP_TIMEOUT, trust_env=not on_this_machine(settings.supabase_url))
+        )
         keys = KeyStore(key_pool, MasterKeys(read_master_keys or settings.master_keys.get_secret_value))
         fingerprint_keys = settings.fingerprint_keys.get_secret_value()
         reader = LogReader(pool)

@@ -30,6 +30,15 @@ ROUTES = (*progress.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *proble
 SWEEP_SECONDS = 60
 """How often an API process finishes registrations that a crash left half done."""
 
+_BUSY = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+"""What a Postgres says that is there but can't serve us now."""
+
 OpenBackend = Callable[[Settings], AbstractAsyncContextManager[Backend]]
 
 
@@ -65,7 +74,7 @@ def create_app(
     app.router.routes[:0] = ROUTES  # before FastAPI's own, because the first match wins and these are the many
     app.add_exception_handler(AfterschoolError, on_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-    for lost in (*LOST, asyncpg.QueryCanceledError, asyncpg.InsufficientResourcesError):
+    for lost in (*LOST, *_BUSY):
         app.add_exception_handler(lost, on_lost)
     if settings.cors_origins:
         app.add_middleware(Cors, settings.cors_origins)

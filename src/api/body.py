@@ -25,7 +25,7 @@ DIGITS = 30
 """Characters that a number may have."""
 
 _CONTENT_TYPE = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 M = TypeVar("M", bound=Model)
 
@@ -57,7 +57,7 @@ class Body(Generic[M]):
         try:
             content = self._model.model_validate_json(raw)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise _refusal(self._model, error) from None
         return Received(content, content.__pydantic_serializer__.to_json(content, exclude_unset=True))
 
     def document(self, route: APIRoute) -> None:
@@ -93,10 +93,10 @@ async def _receive(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _refusal(error: ValidationError) -> BodyMalformed | RequestInvalid:
+def _refusal(model: type[Model], error: ValidationError) -> BodyMalformed | RequestInvalid:
     if any(problem["type"] == "json_invalid" for problem in error.errors(include_url=False, include_input=False)):
         return BodyMalformed()
-    return RequestInvalid(*broken_fields(error))
+    return RequestInvalid(*broken_fields(model, error))
 
 
 def _depth(text: str) -> int:

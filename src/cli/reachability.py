@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 
 from adapters.cache import Cache
-from adapters.settings import Settings
+from adapters.settings import Settings, on_this_machine
 from eventstore.connections import LOST
 from projections.cache import CacheAway
 
@@ -56,7 +56,9 @@ async def reach_valkey(settings: Settings) -> Reachability:
 
 async def reach_auth(settings: Settings) -> Reachability:
     """Fetch the keys that access tokens are verified with."""
-    async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False) as http:
+    async with httpx.AsyncClient(
+        timeout=PATIENCE, follow_redirects=False, trust_env=not on_this_machine(settings.supabase_url)
+    ) as http:
 
         async def ask() -> None:
             answer = await http.get(f"{settings.supabase_url.rstrip('/')}/auth/v1/.well-known/jwks.json")

@@ -90,9 +90,13 @@ class LogReader:
 
         Waits for the append under way, whose events may bear a time just before they become visible.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock_shared(7001)")
-            return await connection.fetchval("select clock_timestamp() > $1", moment)  # type: ignore[no-any-return]
+        return await self._pool.fetchval(  # type: ignore[no-any-return]
+            """
+            with held as materialized (select pg_advisory_xact_lock_shared(7001))
+            select clock_timestamp() > $1 from held
+            """,
+            moment,
+        )
 
     async def follow(
         self, after: int, wakeups: "Wakeups | None" = None, *, limit: int = PAGE, idle: float | None = None
@@ -106,7 +110,7 @@ class LogReader:
         while True:
             try:
                 records = await self.read(after, limit=limit)
-            except LOST as error:
+            except (*LOST, asyncpg.PostgresError) as error:
                 logger.warning("log_unreachable", error=type(error).__name__)
                 await asyncio.sleep(0.5)
                 continue
@@ -160,7 +164,7 @@ class Wakeups:
                 connection.add_termination_listener(lambda _connection, closed=closed: closed.set())
                 await connection.add_listener("events", lambda *_: self._grown.set())
                 await closed.wait()
-            except LOST:
+            except (*LOST, asyncpg.PostgresError):
                 await asyncio.sleep(1)
             finally:
                 if connection:

@@ -113,7 +113,8 @@ class Projector:
             slices = [await self._complete(part, cursors) for part in delivery.slices]
             stale, applied = await self._write(connection, slices, cursors)
             await self._advance(connection, cursors, applied, delivery)
-        self._stale.update(stale)
+        for key, position in stale.items():
+            self._stale[key] = max(position, self._stale.get(key, 0))
         await self.refresh_cache()
         for projection in self._projections:
             _APPLIED.labels(projection.name).inc(sum(n for (name, _), n in applied.items() if name == projection.name))

@@ -14,6 +14,7 @@ from adapters.embedded.durable import sync_directory, write_secret
 from adapters.embedded.loopback import free_port
 from adapters.embedded.process import DidNotStart, end, spawn
 from adapters.embedded.unprivileged import reachable_directory, reachable_package, user_for_postgres
+from eventstore.connections import LOST
 
 _OWNER = "afterschool"
 _SUPERUSER = "postgres"
@@ -183,7 +184,7 @@ class EmbeddedPostgres:
         while self.process is not None and self.process.returncode is None and loop.time() < until:
             try:
                 connection = await asyncpg.connect(self.superuser_url, timeout=5)
-            except (OSError, asyncpg.CannotConnectNowError):
+            except LOST:
                 await asyncio.sleep(0.02)
             else:
                 await connection.close()

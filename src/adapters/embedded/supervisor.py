@@ -83,6 +83,8 @@ class Supervisor:
                 await part.start()
             except DidNotStart as reason:
                 self._say(f"  {reason}; trying again")
+            except Exception as error:  # noqa: BLE001  whoever keeps the parts alive must not end for one of them
+                self._say(f"  {part.name} did not start ({type(error).__name__}); trying again")
             else:
                 self._say(f"  {part.name} is up again after {loop.time() - began:.1f} s")
                 return pause
