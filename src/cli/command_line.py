@@ -9,6 +9,7 @@ COMMANDS = {
     "up": "Run the whole system on this machine.",
     "serve": "Serve the HTTP API.",
     "project": "Keep the read models up to date with the log.",
+    "relay": "Carry the log to RabbitMQ.",
     "migrate": "Bring the database's schema up to date.",
     "status": "Show whether everything is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",

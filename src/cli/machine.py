@@ -1,7 +1,11 @@
-"""Machine: Postgres, Valkey, the auth stand-in, the projector and the API as one system under one supervisor."""
+"""Machine: Postgres, Valkey, the auth stand-in, the projector and the API as one system under one supervisor.
+
+With a broker, RabbitMQ and the relay as well; without one, nothing of them is loaded.
+"""
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections import ChainMap
@@ -9,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,18 +25,23 @@ from adapters.embedded.loopback import free_port, is_free
 from adapters.embedded.postgres import EmbeddedPostgres
 from adapters.embedded.process import DidNotStart, hold
 from adapters.embedded.program import Program
-from adapters.embedded.supervisor import Supervisor, started
+from adapters.embedded.supervisor import Part, Supervisor, started
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
-from adapters.settings import PREFIX, load_settings, read_environment_file, write_environment_file
+from adapters.settings import PREFIX, data_directory, load_settings, read_environment_file, write_environment_file
 from cli.demo_accounts import DemoRefused, demo_accounts_file, ensure_demo_accounts, in_words
 from cli.exits import plain_errors
 
+if TYPE_CHECKING:
+    from adapters.embedded.rabbitmq import EmbeddedRabbitMQ
+
+_BROKER = {"RABBITMQ_URL", "RABBITMQ_CA_FILE"}
+_GIVEN_BROKER = {f"{PREFIX}RABBITMQ_URL", f"{PREFIX}RABBITMQ_URL_FILE"}
 _AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
 _API_IS_UP = "/health/ready"
 
 
-def run(port: int, metrics_port: int, directory: Path) -> None:
+def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
     """Run the machine in this directory until SIGINT, SIGTERM or SIGHUP; a second one is refused there."""
     say(f"  in {directory}")
     with plain_errors():
@@ -39,7 +49,7 @@ def run(port: int, metrics_port: int, directory: Path) -> None:
         if (held := hold(directory / "lock")) is None:
             raise DidNotStart(f"Afterschool runs in {directory} already: stop it first, or choose another --data-dir.")
         try:
-            asyncio.run(_run(Machine(port, metrics_port, directory)))
+            asyncio.run(_run(Machine(port, metrics_port, directory, broker=broker)))
         finally:
             os.close(held)
 
@@ -67,7 +77,7 @@ async def _run(machine: "Machine") -> None:
 class Machine:
     """The parts of one system and how they find each other."""
 
-    def __init__(self, port: int, metrics_port: int, directory: Path) -> None:
+    def __init__(self, port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
         before = read_environment_file(directory / "environment")
         keys = ensure_keys(directory / "keys", data_exists=(directory / "postgres" / "data").exists())
         (directory / "run").mkdir(mode=0o700, exist_ok=True)
@@ -79,6 +89,7 @@ class Machine:
         self._valkey = EmbeddedValkey(
             directory / "valkey", _port(before.get(f"{PREFIX}REDIS_URL")), log=self._log("valkey")
         )
+        self._rabbitmq = self._own_rabbitmq(before) if broker and not _GIVEN_BROKER & os.environ.keys() else None
         auth_port = free_port(_port(before.get(f"{PREFIX}SUPABASE_URL")))
         self._metrics_port = metrics_port or free_port(int(before.get(f"{PREFIX}METRICS_PORT", 0)))
         self._next_port = free_port(self._metrics_port + 1)
@@ -91,32 +102,39 @@ class Machine:
             "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
             **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
         }
-        self.environment = _inherited(ours) | {f"{PREFIX}{name}": value for name, value in ours.items()}
+        passed_on = _BROKER if broker and not self._rabbitmq else set()
+        self.environment = _inherited({*ours, *_BROKER} - passed_on) | {
+            f"{PREFIX}{name}": value for name, value in ours.items()
+        }
         next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(self._next_port)}, self.environment)
+        self._relay_port = free_port(self._next_port + 1)
+        after_that = ChainMap({f"{PREFIX}METRICS_PORT": str(self._relay_port)}, self.environment)
         self._auth = self._program("auth", ["adapters.embedded.auth"], auth_port, _AUTH_IS_UP)
         self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
         self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
-        self._supervisor = Supervisor(
-            [(2.0, (self._postgres, self._valkey)), (0.8, (self._auth, self._projector)), (1.8, (self._api,))], say
-        )
+        self._relay = self._program("relay", ["cli.main", "relay"], environment=after_that) if broker else None
+        self._servers: list[Part] = [self._postgres, self._valkey, *([self._rabbitmq] if self._rabbitmq else [])]
+        self._workers: list[Part] = [self._auth, self._projector, *([self._relay] if self._relay else [])]
+        self._supervisor = Supervisor([(2.0, self._servers), (0.8, self._workers), (1.8, (self._api,))], say)
 
     async def start(self) -> None:
         """Bring everything up and say where it is. Raises `DidNotStart`, `SettingsInvalid` or `MigrationsRefused`."""
         await self._api.end_leftover()
         if not is_free(self._port):
             raise DidNotStart(f"Another program listens on port {self._port}; choose another one with --port.")
-        await self._supervisor.start(self._postgres, self._valkey)
+        await self._supervisor.start(*self._servers)
         for note in self._postgres.notes:
             say(f"  ({note})")
         self._publish_addresses()
         load_settings(self.environment)
         await self._migrate()
-        await self._supervisor.start(self._auth, self._projector, self._api)
+        await self._supervisor.start(*self._workers, self._api)
         await self._invite()
-        say(
-            f"Logs: {self.directory / 'logs'}   Metrics: port {self._metrics_port} (api), {self._next_port} (projector)"
-        )
-        say(f"Status: {_command()} status   Everything else: {_command()} --help   Stop: Ctrl-C")
+        ports = f"port {self._metrics_port} (api), {self._next_port} (projector)"
+        ports += f", {self._relay_port} (relay)" if self._relay else ""
+        say(f"Logs: {self.directory / 'logs'}   Metrics: {ports}")
+        command = _command(self.directory)
+        say(f"Status: {command} status   Everything else: {command} --help   Stop: Ctrl-C")
         say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
 
     async def stop(self) -> None:
@@ -138,14 +156,24 @@ class Machine:
             say(f"  (no demo accounts: {error})")
             return
         if is_first:
-            say(f"Demo accounts, shown again by {_command()} demo accounts:\n{indent(in_words(accounts), '  ')}")
+            command = _command(self.directory)
+            say(f"Demo accounts, shown again by {command} demo accounts:\n{indent(in_words(accounts), '  ')}")
 
     def _publish_addresses(self) -> None:
         """Tell the programs started from now on, and other commands run in this place, where things are."""
         self.environment[f"{PREFIX}DATABASE_URL"] = self._postgres.url
         self.environment[f"{PREFIX}REDIS_URL"] = self._valkey.url
+        if self._rabbitmq:
+            self.environment[f"{PREFIX}RABBITMQ_URL"] = self._rabbitmq.url
         settings = {name: value for name, value in self.environment.items() if name.startswith(PREFIX)}
         write_environment_file(self.directory / "environment", settings)
+
+    def _own_rabbitmq(self, before: Mapping[str, str]) -> "EmbeddedRabbitMQ":
+        from adapters.embedded.rabbitmq import EmbeddedRabbitMQ, require_rabbitmq  # noqa: PLC0415  only with a broker
+
+        require_rabbitmq()
+        port = _port(before.get(f"{PREFIX}RABBITMQ_URL"))
+        return EmbeddedRabbitMQ(self.directory / "rabbitmq", port, log=self._log("rabbitmq"))
 
     def _program(
         self,
@@ -175,9 +203,11 @@ def say(line: str) -> None:
         typer.echo(line)
 
 
-def _command() -> str:
-    """Return what was typed to get here, so that it can be typed again."""
-    return "afterschool" if sys.argv[0].endswith(".py") else sys.argv[0]
+def _command(directory: Path) -> str:
+    """Return what was typed to get here, so that it can be typed again, for this very system."""
+    typed = "afterschool" if sys.argv[0].endswith(".py") else sys.argv[0]
+    usual = directory.resolve() == data_directory().resolve()
+    return typed if usual else f"{PREFIX}DATA_DIR={shlex.quote(str(directory))} {typed}"
 
 
 def _inherited(ours: Iterable[str]) -> dict[str, str]:

@@ -27,6 +27,10 @@ def up(
     data_dir: Annotated[
         Path, typer.Option(envvar="AFTERSCHOOL_DATA_DIR", help="Where data, keys and logs are kept.", file_okay=False)
     ] = Path(".afterschool"),
+    *,
+    broker: Annotated[
+        bool, typer.Option("--broker", help="Run RabbitMQ and the relay as well, and feed the projector from them.")
+    ] = False,
 ) -> None:
     """Run the whole system on this machine.
 
@@ -34,6 +38,9 @@ def up(
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
 
+    With --broker, events go through RabbitMQ: the one that AFTERSCHOOL_RABBITMQ_URL names, else a node of our own from
+    an installed rabbitmq-server, whose service need not run.
+
     Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """
-    run(port, metrics_port, data_dir.absolute())
+    run(port, metrics_port, data_dir.absolute(), broker=broker)

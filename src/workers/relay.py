@@ -25,7 +25,7 @@ from workers.publisher import Publisher
 PAGE = 5000
 BEAT = 1.0
 """Seconds between heartbeats."""
-PAUSE = 1.0
+PAUSE = 0.5
 """Seconds until a standby asks again, and until a leader begins again."""
 
 _POSITION = prometheus.Gauge("afterschool_relay_position", "Position up to which the broker has confirmed everything.")

@@ -1,12 +1,15 @@
-"""Run: the projector as a process, until it is told to stop."""
+"""Run: the projector or the relay as a process, until it is told to stop."""
 
 import asyncio
+from contextlib import suppress
+from functools import partial
 
+import asyncpg
 import structlog
 
 from adapters.cache import Cache
 from adapters.memory import settle_memory
-from adapters.settings import Settings
+from adapters.settings import PREFIX, Settings, SettingsInvalid
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
 from projections.progress_records import ProgressRecords
@@ -28,15 +31,55 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
     settle_memory()
     projector = Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
     working = asyncio.create_task(_project(projector, LogReader(pool), wakeups), name="projector")
+    try:
+        await _until(stop, working)
+    finally:
+        await wakeups.stop()
+        await cache.close()
+        pool.terminate()
+
+
+async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry the log to the broker, or stand by for the relay that does, until `stop` is set."""
+    # Without a broker, nothing that speaks to one is loaded.
+    from adapters.broker.connection import connect  # noqa: PLC0415
+    from adapters.broker.topology import STUDENTS  # noqa: PLC0415
+    from workers.lease import Lease  # noqa: PLC0415
+    from workers.relay import Relay  # noqa: PLC0415
+
+    if settings.rabbitmq_url is None:
+        raise SettingsInvalid(f"{PREFIX}RABBITMQ_URL: without a broker there is nothing to relay to")
+    dsn, url = settings.database_url.get_secret_value(), settings.rabbitmq_url.get_secret_value()
+    pool = await create_pool(dsn, PROJECTOR, size=3)
+    wakeups = Wakeups(dsn, PROJECTOR)
+    wakeups.start()
+    lease = Lease(pool)
+    relay = Relay(
+        lease,
+        LogReader(pool),
+        partial(connect, url, name="afterschool relay", ca_file=settings.rabbitmq_ca_file),
+        groups={STUDENTS: settings.broker_queues},
+        wakeups=wakeups,
+    )
+    working = asyncio.create_task(relay.run(), name="relay")
+    try:
+        await _until(stop, working)
+    finally:
+        with suppress(*LOST, asyncpg.PostgresError):
+            async with asyncio.timeout(1):
+                await lease.release()
+        await wakeups.stop()
+        pool.terminate()
+
+
+async def _until(stop: asyncio.Event, working: "asyncio.Task[None]") -> None:
+    """Let it work until `stop` is set; if it ended by itself, say why."""
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (working, stopping):
             await end(task)
-        await wakeups.stop()
-        await cache.close()
-        pool.terminate()
     if not working.cancelled():
         working.result()
 
@@ -52,7 +95,7 @@ async def _project(projector: Projector, reader: LogReader, wakeups: Wakeups) ->
     while True:
         try:
             cursors = await projector.cursors()
-        except LOST as error:
+        except (*LOST, asyncpg.PostgresError) as error:
             logger.warning("projector_waits_for_postgres", error=type(error).__name__)
             await asyncio.sleep(0.5)
             continue

@@ -32,3 +32,22 @@ def test_ports_asked_for_are_taken_and_the_others_are_free_and_different(tmp_pat
     assert environment["AFTERSCHOOL_PORT"] == "8123"
     assert environment["AFTERSCHOOL_METRICS_PORT"] == "9123"
     assert environment["AFTERSCHOOL_SUPABASE_URL"].startswith("http://127.0.0.1:2")
+
+
+def test_without_a_broker_none_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERSCHOOL_RABBITMQ_URL", "amqps://broker.example")
+    monkeypatch.setenv("AFTERSCHOOL_RABBITMQ_CA_FILE", "/ca.pem")
+
+    environment = Machine(0, 0, tmp_path).environment
+
+    assert not [name for name in environment if "RABBITMQ" in name]
+
+
+def test_with_a_broker_the_given_one_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERSCHOOL_RABBITMQ_URL_FILE", "/run/secrets/broker")
+    monkeypatch.setenv("AFTERSCHOOL_RABBITMQ_CA_FILE", "/ca.pem")
+
+    environment = Machine(0, 0, tmp_path, broker=True).environment
+
+    assert environment["AFTERSCHOOL_RABBITMQ_URL_FILE"] == "/run/secrets/broker"
+    assert environment["AFTERSCHOOL_RABBITMQ_CA_FILE"] == "/ca.pem"

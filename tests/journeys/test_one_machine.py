@@ -25,15 +25,15 @@ PARTS = ("postgres", "valkey", "auth", "projector", "api")
 class Running:
     """One `afterschool up` and the directory it runs in."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str, **settings: str) -> None:
         self.directory = directory
         self.said: list[str] = []
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AFTERSCHOOL_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "up", "--port", "0", "--data-dir", str(directory)],
+            [sys.executable, "-m", "cli.main", "up", "--port", "0", "--data-dir", str(directory), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=environment | settings,
             text=True,
         )
 

@@ -30,6 +30,14 @@ def find_rabbitmq() -> Path | None:
     return Path(found) if found else None
 
 
+def require_rabbitmq() -> tuple[Path, Path]:
+    """Return the programs of the server and of what knows its name (epmd), or raise `RabbitMQNotInstalled`."""
+    server, epmd = find_rabbitmq(), _find_epmd()
+    if server is None or epmd is None:
+        raise RabbitMQNotInstalled(str(RabbitMQNotInstalled.__doc__))
+    return server, epmd
+
+
 class EmbeddedRabbitMQ:
     """One RabbitMQ node for one machine: its own ports, its own Erlang names (epmd), one user behind a random password.
 
@@ -87,15 +95,13 @@ class EmbeddedRabbitMQ:
 
         Raises `RabbitMQNotInstalled`, or `DidNotStart` when it does not answer within 90 seconds.
         """
-        server, names = find_rabbitmq(), _find_epmd()
-        if server is None or names is None:
-            raise RabbitMQNotInstalled(str(RabbitMQNotInstalled.__doc__))
+        server, epmd = require_rabbitmq()
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for lock in (self._lock, self._names_lock):
             await end_leftover(lock, signal.SIGTERM)
         if not self._started_before:
             self.port = free_port(self.port)
-        await self._start_names(names)
+        await self._start_names(epmd)
         self._configure()
         self.process = await spawn(
             [str(server)],

@@ -1,0 +1,135 @@
+"""One machine with a broker, one command: the whole shape, from an installed RabbitMQ or from one that is given."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from adapters.broker.topology import Topology
+from adapters.settings import read_environment_file
+from tests.broker import remove
+from tests.journeys.test_one_machine import Running, call, wait_until_free
+from tests.workers.running import eventually
+
+NOT_INSTALLED = """
+import pathlib, sys
+import adapters.embedded.rabbitmq as rabbitmq
+rabbitmq._PACKAGED = pathlib.Path("/nothing")
+sys.argv[1:] = ["up", "--broker", "--port", "0", "--data-dir", sys.argv[1]]
+import cli.main
+cli.main.main()
+"""
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(machine: Path) -> Iterator[Start]:
+    """Return what starts a system with a broker, and ends it after the test."""
+    started: list[Running] = []
+
+    def start(**settings: str) -> Running:
+        started.append(Running(machine / uuid4().hex, "--broker", **settings))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.process.terminate()
+        running.finish()
+        running.close()
+
+
+def settings_of(running: Running) -> dict[str, str]:
+    return read_environment_file(running.directory / "environment")
+
+
+async def relays_everything(running: Running) -> None:
+    """Wait until the broker has confirmed the whole log, which holds at least the demo accounts."""
+    connection = await asyncpg.connect(settings_of(running)["AFTERSCHOOL_DATABASE_URL"])
+
+    async def is_confirmed() -> bool:
+        head = await connection.fetchval("select max(position) from events")
+        return bool(head) and head == await connection.fetchval("select position from fanout.relay")
+
+    await eventually(is_confirmed)
+    await connection.close()
+
+
+async def test_everything_runs_recovers_and_stops_within_five_seconds_without_a_trace(start: Start) -> None:
+    running = start()
+    url = running.wait_until_ready()
+    for part in ("rabbitmq", "relay"):
+        assert any(re.match(rf"  {part} .*\d\.\d s$", line) for line in running.said)
+    await relays_everything(running)
+
+    for lock in (running.directory / "run" / "relay", running.directory / "rabbitmq" / "pid"):
+        os.kill(int(lock.read_text(encoding="utf-8")), signal.SIGKILL)
+        running.wait_for(re.compile("is up again"))
+    new_user = {"email": "ada@example.org", "password": "a long enough password", "role": "parent"}
+    call(f"{url}/users", new_user | {"profile": {"name": "Ada", "grade_level": 3, "learning_preferences": []}})
+    await relays_everything(running)
+
+    began = time.monotonic()
+    running.process.send_signal(signal.SIGTERM)
+    assert running.finish() == 0
+    assert time.monotonic() - began < 5
+    assert running.alive() == []
+
+
+async def test_no_process_outlives_a_killed_supervisor(start: Start) -> None:
+    running = start()
+    running.wait_until_ready()
+
+    running.process.kill()
+    running.process.wait()
+
+    ours = [running.directory / name for name in ("run/relay", "rabbitmq/pid", "rabbitmq/epmd-pid")]
+    for lock in (*ours, *running.locks().values()):
+        await asyncio.to_thread(wait_until_free, lock)
+    assert running.alive() == []
+
+
+async def test_a_broker_that_is_given_is_used_and_none_is_started(start: Start, rabbitmq: str) -> None:
+    running = start(AFTERSCHOOL_RABBITMQ_URL=rabbitmq)
+    running.wait_until_ready()
+
+    await relays_everything(running)
+
+    assert settings_of(running)["AFTERSCHOOL_RABBITMQ_URL"] == rabbitmq
+    assert not (running.directory / "rabbitmq").exists()
+    running.process.terminate()
+    assert running.finish() == 0
+    await remove(Topology(), rabbitmq)
+
+
+def test_where_no_rabbitmq_is_installed_it_says_so_before_anything_starts(machine: Path) -> None:
+    refused = python(NOT_INSTALLED, str(machine / uuid4().hex), PATH="/nothing")
+
+    assert refused.returncode == 1
+    assert "RabbitMQ is not installed: `apt-get install rabbitmq-server`" in refused.stderr
+    assert "postgres" not in refused.stdout
+
+
+def test_without_a_broker_nothing_that_speaks_to_one_is_loaded() -> None:
+    loaded = python("import cli.up, cli.machine, cli.serve, cli.project, sys; print(*sys.modules)")
+
+    assert "cli.machine" in loaded.stdout
+    assert not re.findall(r"\S*(?:pika|rabbit|aiormq|broker)\S*", loaded.stdout)
+
+
+def python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
