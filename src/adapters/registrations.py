@@ -44,10 +44,10 @@ class PostgresRegistrations:
                     break
         raise RegistrationInProgress
 
-    async def settle(self, user_id: UUID) -> None:
-        """Forget the claim: the registration is complete or undone."""
+    async def settle(self, command_id: UUID, user_id: UUID) -> None:
+        """Forget this command's claim, and nobody else's: the registration is complete or undone."""
         async with _postgres():
-            await self._pool.execute("delete from registrations where user_id = $1", user_id)
+            await self._pool.execute(_SETTLE, user_id, command_id)
 
     async def sweep(self) -> int:
         """Finish all abandoned claims and return how many there were; raises `IdentityUnavailable`."""
@@ -77,7 +77,7 @@ class PostgresRegistrations:
             return False
         if not await self._pool.fetchval(_IS_REGISTERED, stream_of("user", user_id)):
             await self._accounts.delete(user_id)
-        await self._pool.execute("delete from registrations where user_id = $1 and command_id = $2", user_id, finisher)
+        await self._pool.execute(_SETTLE, user_id, finisher)
         return True
 
 
@@ -97,6 +97,8 @@ where email_hmac = (
 )
 returning user_id
 """
+
+_SETTLE = "delete from registrations where user_id = $1 and command_id = $2"
 
 _IS_REGISTERED = "select exists (select from events where stream = $1)"
 

@@ -79,8 +79,8 @@ class Registrations(Protocol):
         and its half-made account removed.
         """
 
-    async def settle(self, user_id: UUID) -> None:
-        """Forget the claim: the registration is complete or undone."""
+    async def settle(self, command_id: UUID, user_id: UUID) -> None:
+        """Forget this command's claim: the registration is complete or undone."""
 
 
 class PersonKeys(Protocol):

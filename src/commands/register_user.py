@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 from commands.ports import Account, Accounts, History, Log, PersonKeys, Registrations
 from domain.cause import Cause, Receipt
-from domain.errors import EmailTaken, IdempotencyKeyReused, NotAllowed, Refused, UserUnknown
+from domain.errors import EmailTaken, IdempotencyKeyReused, InvalidValue, NotAllowed, Refused, UserUnknown
 from domain.events import Role
 from domain.profile import Profile, check_profile
 from domain.user import User
@@ -50,24 +50,25 @@ async def register_user(ports: RegistrationPorts, command: RegisterUser) -> Rece
         raise NotAllowed
     if receipt := await ports.log.read_receipt(command.cause):
         return receipt
-    user_id = new_user_id(command.cause.command_id)
-    await ports.registrations.claim(command.email, command.cause.command_id, user_id)
+    command_id = command.cause.command_id
+    user_id = new_user_id(command_id)
+    await ports.registrations.claim(command.email, command_id, user_id)
     try:
         await ports.accounts.create(Account(user_id=user_id, email=command.email), command.password)
         await ports.keys.create(user_id)
         # Whoever was frozen for a minute may have lost the e-mail, and the account with it.
-        await ports.registrations.claim(command.email, command.cause.command_id, user_id)
+        await ports.registrations.claim(command.email, command_id, user_id)
         receipt = await _append(ports.log, command, user_id)
     except IdempotencyKeyReused:
         raise
-    except EmailTaken:
-        await ports.registrations.settle(user_id)
+    except (EmailTaken, InvalidValue):  # no account was made
+        await ports.registrations.settle(command_id, user_id)
         raise
     except Refused:
         await ports.accounts.delete(user_id)
-        await ports.registrations.settle(user_id)
+        await ports.registrations.settle(command_id, user_id)
         raise
-    await ports.registrations.settle(user_id)
+    await ports.registrations.settle(command_id, user_id)
     return receipt
 
 

@@ -94,8 +94,8 @@ class _Claims:
         name, self._name = self._name, "claim again"
         return await self._cut.step(name, self._claims.claim(email, command_id, user_id))
 
-    async def settle(self, user_id: UUID) -> None:
-        await self._cut.step("settle", self._claims.settle(user_id))
+    async def settle(self, command_id: UUID, user_id: UUID) -> None:
+        await self._cut.step("settle", self._claims.settle(command_id, user_id))
 
 
 class _Keys:

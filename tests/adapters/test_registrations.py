@@ -120,12 +120,22 @@ async def test_one_id_cannot_hold_two_e_mails(registrations: PostgresRegistratio
         await registrations.claim("ben@example.org", uuid4(), user)
 
 
-async def test_a_settled_e_mail_is_free(registrations: PostgresRegistrations) -> None:
-    first, second = uuid4(), uuid4()
-    await registrations.claim(EMAIL, uuid4(), first)
+async def test_nobody_settles_the_claim_of_another_command(registrations: PostgresRegistrations) -> None:
+    user = uuid4()
+    await registrations.claim(EMAIL, uuid4(), user)
 
-    await registrations.settle(first)
-    await registrations.settle(first)
+    await registrations.settle(uuid4(), user)
+
+    with pytest.raises(RegistrationInProgress):
+        await registrations.claim(EMAIL, uuid4(), uuid4())
+
+
+async def test_a_settled_e_mail_is_free(registrations: PostgresRegistrations) -> None:
+    command, first, second = uuid4(), uuid4(), uuid4()
+    await registrations.claim(EMAIL, command, first)
+
+    await registrations.settle(command, first)
+    await registrations.settle(command, first)
 
     assert await registrations.claim(EMAIL, uuid4(), second) == second
 
@@ -295,6 +305,6 @@ async def test_an_e_mail_rests_as_a_keyed_hash_only(registrations: PostgresRegis
 async def test_a_database_that_is_away_is_named_so(pool: asyncpg.Pool, registrations: PostgresRegistrations) -> None:
     await pool.close()
 
-    for call in (registrations.claim(EMAIL, uuid4(), uuid4()), registrations.settle(uuid4()), registrations.sweep()):
+    for call in (registrations.claim(EMAIL, uuid4(), uuid4()), registrations.settle(uuid4(), uuid4()), registrations.sweep()):
         with pytest.raises(Unavailable):
             await call
