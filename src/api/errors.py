@@ -155,8 +155,9 @@ def render(error: errors.AfterschoolError, trace_id: str) -> tuple[int, dict[str
     kind = type(error)
     problem = next(PROBLEMS[known] for known in kind.__mro__ if known in PROBLEMS)
     headers = {"content-type": MEDIA_TYPE}
-    if isinstance(error, errors.NotSignedIn):
-        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    if isinstance(error, errors.NotSignedIn):  # an error code is for who sent a token (RFC 6750, 3.1)
+        refused = isinstance(error, errors.TokenRefused)
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if refused else "Bearer"
     if problem.retry_after is not None:
         headers["retry-after"] = str(problem.retry_after)
     body: dict[str, object] = {
@@ -175,11 +176,14 @@ def render(error: errors.AfterschoolError, trace_id: str) -> tuple[int, dict[str
 
 
 def answer_error(request: Request, error: errors.AfterschoolError) -> Response:
-    """Answer with an error's problem; one of ours (5xx) leaves a line in the log."""
+    """Answer with an error's problem, and leave a line in the log that its trace id finds."""
     trace_id = trace_id_of(request)
     status, headers, body = render(error, trace_id)
     if status >= 500:  # noqa: PLR2004  the classes of HTTP status
         logger.warning("request_failed", error=type(error).__name__, status=status, trace_id=trace_id)
+    else:
+        operation = getattr(request.scope.get("route"), "operation", "none")
+        logger.info("refused", problem=name_of(type(error)), status=status, operation=operation, trace_id=trace_id)
     return Response(body, status, headers)
 
 

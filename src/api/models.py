@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     PlainValidator,
     StringConstraints,
@@ -34,17 +35,18 @@ def _trimmed(without: str) -> str:
     return rf"^[^\s{without}]([^{without}]*[^\s{without}])?$"
 
 
-Label = Annotated[str, StringConstraints(pattern=_trimmed(_CONTROL + _FORMAT))]
+Label = Annotated[str, StringConstraints(min_length=1, pattern=_trimmed(_CONTROL + _FORMAT))]
 """Words that name a subject or topic: no control or format characters, no outer blanks."""
 
-Line = Annotated[str, StringConstraints(pattern=_trimmed(_CONTROL))]
+Line = Annotated[str, StringConstraints(min_length=1, pattern=_trimmed(_CONTROL))]
 """A line that a person wrote: joiners stay, for some scripts need them."""
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\u0000-\u001f\u007f]+$")]
 """A password or token: taken as it is, but for control characters."""
 
 _WORD = rf"[^\s@.{_CONTROL}{_FORMAT}]+"
-Email = Annotated[str, StringConstraints(max_length=254, pattern=rf"^{_WORD}(\.{_WORD})*@{_WORD}(\.{_WORD})+$")]
+EMAIL_PATTERN = rf"^{_WORD}(\.{_WORD})*@{_WORD}(\.{_WORD})+$"
+Email = Annotated[str, StringConstraints(max_length=254, pattern=EMAIL_PATTERN)]
 """An address that could be delivered to; whether it is, only a message can tell."""
 
 
@@ -52,6 +54,11 @@ class Model(BaseModel):
     """Something read from a request: strict types, no unknown fields, no NaN; errors never carry the input."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True, hide_input_in_errors=True)
+
+
+def shown_as(example: dict[str, JsonValue]) -> ConfigDict:
+    """Return the configuration of a model whose OpenAPI shows this example."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)

@@ -44,7 +44,7 @@ class Query(Generic[M]):
         try:
             return self._model.model_validate(dict(pairs))
         except ValidationError as error:
-            raise RequestInvalid(*broken_fields(error, at=["query"])) from None
+            raise RequestInvalid(*broken_fields(self._model, error, at=["query"])) from None
 
     def document(self, route: APIRoute) -> None:
         """Show the model's fields among the route's parameters in OpenAPI."""

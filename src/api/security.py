@@ -127,6 +127,8 @@ def _bearer_token(request: Request) -> str:
     if not headers:
         raise NotSignedIn
     scheme, _, token = headers[0].partition(b" ")
-    if len(headers) > 1 or scheme.lower() != b"bearer" or not token.isascii() or len(token) > LONGEST_TOKEN:
+    if len(headers) == 1 and scheme.lower() != b"bearer":
+        raise NotSignedIn
+    if len(headers) > 1 or not token.isascii() or len(token) > LONGEST_TOKEN:
         raise TokenRefused
     return token.decode()

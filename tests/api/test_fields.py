@@ -104,6 +104,14 @@ FOREIGN = (
 )
 
 
+KNOWN = {
+    "/progress": "student_id, subject, topic, score, time_spent, completed, occurred_at",
+    "/users": "email, password, role, profile",
+    "/auth/login": "email, password",
+    "/auth/refresh": "refresh_token",
+}
+
+
 @pytest.mark.usefixtures("nothing_happens")
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("name", FOREIGN)
@@ -117,14 +125,58 @@ async def test_a_field_that_is_not_known_is_refused_and_its_name_not_repeated(
 
     assert_refused(answer, 422)
     assert answer.json()["errors"] == [
-        {"field": "", "rule": "extra-forbidden", "message": "has a field that is not known here"}
+        {
+            "field": "",
+            "rule": "extra-forbidden",
+            "message": f"has a field that is not known here; known are: {KNOWN[path]}",
+        }
     ]
+
+
+async def test_an_unknown_field_of_an_inner_object_is_told_that_objects_fields(
+    client: httpx.AsyncClient, bodies: dict[str, Any]
+) -> None:
+    answer = await client.post("/users", json=with_value(bodies["/users"], f"profile.{CANARY}", 1))
+
+    assert_refused(answer, 422)
+    known = "name, grade_level, learning_preferences, timezone"
+    assert answer.json()["errors"] == [
+        {
+            "field": "profile",
+            "rule": "extra-forbidden",
+            "message": f"has a field that is not known here; known are: {known}",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value", "words"),
+    [
+        ("/progress", "score", None, "should be a number"),
+        ("/progress", "score", "5", "should be a number"),
+        ("/progress", "time_spent", None, "should be a whole number"),
+        ("/progress", "time_spent", 1.5, "should be a whole number"),
+        ("/progress", "topic", "", "should not be empty"),
+        ("/users", "password", "", "should not be empty"),
+        ("/users", "profile.name", "", "should not be empty"),
+        ("/users", "email", "ada.example.org", "should look like name@example.org"),
+        ("/auth/login", "email", "", "should look like name@example.org"),
+    ],
+)
+async def test_a_rule_is_told_in_words_that_help(  # noqa: PLR0917  pytest passes them by name
+    client: httpx.AsyncClient, family: Family, bodies: dict[str, Any], path: str, field: str, value: object, words: str
+) -> None:
+    headers = family.child.headers if path == "/progress" else {}
+
+    answer = await client.post(path, json=with_value(bodies[path], field, value), headers=headers)
+
+    assert [(error["field"], error["message"]) for error in answer.json()["errors"]] == [(field, words)]
 
 
 async def test_errors_name_the_path_of_each_broken_field(client: httpx.AsyncClient, bodies: dict[str, Any]) -> None:
     body = bodies["/users"]
     body["role"] = "admin"
-    body["profile"] |= {"grade_level": 9, "learning_preferences": ["visual", ""]}
+    body["profile"] |= {"grade_level": 9, "learning_preferences": ["visual", " "]}
 
     answer = await client.post("/users", json=body)
 
