@@ -5,7 +5,7 @@ dependency on the request alone, so a route needs no solver: it asks one after t
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -20,6 +20,19 @@ PROBLEM: dict[str, Any] = {
     "description": "A problem document (RFC 9457); its `type` is stable and says which rule or machine said no.",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
 }
+
+HEADERS: Mapping[str, dict[str, Any]] = {
+    "Event-Position": {
+        "description": "Where the last event of this command stands in the log; good as `min_position`.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "Location": {"description": "The address of what was made.", "schema": {"type": "string"}},
+    "Stale-By": {
+        "description": "How many events the answer is behind `min_position`; absent if it is not.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+"""Headers that answers may have, as OpenAPI shows them."""
 
 Endpoint = Callable[..., Awaitable[Response]]
 Dependency = Callable[[Request], Awaitable[object]]
@@ -36,14 +49,25 @@ class Documented(Protocol):
 class Route(APIRoute):
     """An operation of the API: parameters that are dependencies on the request, an answer that is a `Response`."""
 
-    def __init__(self, path: str, endpoint: Endpoint, *, method: str, operation: str, **details: Any) -> None:  # noqa: ANN401  FastAPI's own
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        method: str,
+        operation: str,
+        headers: Sequence[str] = (),
+        **details: Any,  # noqa: ANN401  FastAPI's own
+    ) -> None:
+        shown = {name: HEADERS[name] for name in headers}
+        answers = {details.get("status_code", 200): {"headers": shown}} if shown else {}
         super().__init__(
             path,
             endpoint,
             methods=[method],
             operation_id=operation,
             summary=" ".join(re.findall("[A-Z][a-z]*", operation)).capitalize(),
-            responses={"default": PROBLEM},
+            responses={**answers, "default": PROBLEM},
             **details,
         )
         self.operation = operation

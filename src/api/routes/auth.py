@@ -11,19 +11,23 @@ from adapters.wiring import Backend
 from api.answers import json_answer
 from api.backend import backend
 from api.body import Body, Received
-from api.models import Email, Model, Secret
+from api.models import Email, Model, Secret, shown_as
 from api.route import Route
 
 
 class Credentials(Model):
     """Who signs in."""
 
+    model_config = shown_as({"email": "grace@example.org", "password": "correct horse battery staple"})
+
     email: Email
     password: Secret
 
 
 class Refreshing(Model):
-    """A refresh token; it works once."""
+    """A refresh token. Each refresh brings a new one: use that one next."""
+
+    model_config = shown_as({"refresh_token": "v1.pT9cXh2mKq4"})
 
     refresh_token: Secret
 

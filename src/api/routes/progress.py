@@ -13,7 +13,7 @@ from api.answers import json_answer
 from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
-from api.models import Id, Label, Model, Moment, Score, to_hundredths, to_points
+from api.models import Id, Label, Model, Moment, Score, shown_as, to_hundredths, to_points
 from api.query import Day, Instant, Position, Query
 from api.route import Route
 from api.security import Glance, Glancing, SignedIn, Viewer, check_may_follow
@@ -30,13 +30,26 @@ from projections.progress_summary import cache_key
 class ProgressReport(Model):
     """What was practised: points with at most two decimals, whole seconds, and when, if not just now."""
 
-    student_id: Id
+    model_config = shown_as(
+        {
+            "student_id": "0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d",
+            "subject": "Mathematics",
+            "topic": "Adding fractions",
+            "score": 87.5,
+            "time_spent": 300,
+            "completed": True,
+        }
+    )
+
+    student_id: Annotated[Id, Field(description="The signed-in student's own id.")]
     subject: Annotated[Label, Field(max_length=64)]
     topic: Annotated[Label, Field(max_length=128)]
     score: Score
-    time_spent: Annotated[int, Field(ge=0, le=86_400)]
+    time_spent: Annotated[int, Field(ge=0, le=86_400, description="Seconds.")]
     completed: bool
-    occurred_at: Moment | None = None
+    occurred_at: Annotated[
+        Moment | None, Field(description="At most 30 days old and 5 minutes ahead; without it, now.")
+    ] = None
 
 
 class ProgressRecord(BaseModel):
@@ -144,6 +157,7 @@ ROUTES = (
         get_progress_summary,
         method="GET",
         operation="GetProgressSummary",
+        headers=["Stale-By"],
         response_model=ProgressSummary,
         tags=["Progress"],
     ),
@@ -152,6 +166,7 @@ ROUTES = (
         record_progress,
         method="POST",
         operation="RecordProgress",
+        headers=["Event-Position"],
         status_code=201,
         response_model=ProgressRecord,
         tags=["Progress"],

@@ -13,7 +13,7 @@ from api.answers import json_answer
 from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
-from api.models import Email, Line, Model, Secret
+from api.models import Email, Line, Model, Secret, shown_as
 from api.route import Route
 from api.security import Glance, Glancing, PerhapsSignedIn, Viewer, check_may_follow
 from api.shapes import UserProfile
@@ -24,10 +24,13 @@ from projections.user_profile import cache_key
 
 
 class RegisteredProfile(Model):
-    """What a person tells about themself; a student's `grade_level` goes from 0 (kindergarten) to 8."""
+    """What a person tells about themself."""
 
     name: Annotated[Line, Field(max_length=128)]
-    grade_level: Annotated[int, Field(ge=0, le=8)] | None = None
+    grade_level: Annotated[
+        Annotated[int, Field(ge=0, le=8)] | None,
+        Field(description="From 0 (kindergarten) to 8; needed for a student, none for a parent."),
+    ] = None
     learning_preferences: Annotated[tuple[Annotated[Line, Field(max_length=64)], ...], Field(max_length=32)] = ()
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
 
@@ -35,8 +38,20 @@ class RegisteredProfile(Model):
 class UserRegistration(Model):
     """A new account; a signed-in parent who registers a student becomes its guardian."""
 
+    model_config = shown_as(
+        {
+            "email": "grace@example.org",
+            "password": "correct horse battery staple",
+            "role": "parent",
+            "profile": {"name": "Grace", "timezone": "Europe/Berlin"},
+        }
+    )
+
     email: Email
-    password: Secret
+    password: Annotated[
+        Secret,
+        Field(description="At least 8 characters, at most 72 bytes; the identity provider may ask for more."),
+    ]
     role: Literal["parent", "student"]
     profile: RegisteredProfile
 
@@ -47,7 +62,11 @@ async def register_user(
     attempt: Annotated[Attempt, Depends(Attempting())],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
-    """Open an account that can sign in at once."""
+    """Open an account that can sign in at once.
+
+    Without a token people register themselves. A signed-in parent registers a student and becomes its guardian; nobody
+    else who is signed in may register anyone.
+    """
     content = registration.content
     sender = str(viewer.user_id) if viewer else email_hmac(backend.email_key, content.email).hex()
     command_id = attempt.command_id("RegisterUser", sender)
@@ -97,6 +116,7 @@ ROUTES = (
         register_user,
         method="POST",
         operation="RegisterUser",
+        headers=["Event-Position", "Location"],
         status_code=201,
         response_model=UserProfile,
         tags=["Users"],
