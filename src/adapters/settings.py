@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr
     """Redis 7 or Valkey: `redis://…`, `rediss://…` or `unix://…`."""
     rabbitmq_url: Broker | None = None
-    """RabbitMQ 3.10 or newer: `amqp://…` or `amqps://…` (TLS). Without one, projectors tail the log themselves."""
+    """RabbitMQ 3.10 or newer that the relay publishes to: `amqp://…` or `amqps://…` (TLS). Projectors tail the log."""
     rabbitmq_ca_file: File = ""
     """Certificates that the broker's is checked against; empty means those the system trusts."""
     broker_queues: int = Field(default=4, ge=1, le=64)

@@ -29,7 +29,7 @@ def up(
     ] = Path(".afterschool"),
     *,
     broker: Annotated[
-        bool, typer.Option("--broker", help="Run RabbitMQ and the relay as well, and feed the projector from them.")
+        bool, typer.Option("--broker", hidden=True, help="Run RabbitMQ and the relay as well.")
     ] = False,
 ) -> None:
     """Run the whole system on this machine.
@@ -37,9 +37,6 @@ def up(
     Starts Postgres, Valkey, a stand-in for Supabase Auth, the projector and the API, all on 127.0.0.1, and starts
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
-
-    With --broker, events go through RabbitMQ: the one that AFTERSCHOOL_RABBITMQ_URL names, else a node of our own from
-    an installed rabbitmq-server, whose service need not run.
 
     Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """

@@ -305,6 +305,10 @@ async def test_an_e_mail_rests_as_a_keyed_hash_only(registrations: PostgresRegis
 async def test_a_database_that_is_away_is_named_so(pool: asyncpg.Pool, registrations: PostgresRegistrations) -> None:
     await pool.close()
 
-    for call in (registrations.claim(EMAIL, uuid4(), uuid4()), registrations.settle(uuid4(), uuid4()), registrations.sweep()):
+    for call in (
+        registrations.claim(EMAIL, uuid4(), uuid4()),
+        registrations.settle(uuid4(), uuid4()),
+        registrations.sweep(),
+    ):
         with pytest.raises(Unavailable):
             await call
