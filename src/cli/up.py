@@ -28,9 +28,7 @@ def up(
         Path, typer.Option(envvar="AFTERSCHOOL_DATA_DIR", help="Where data, keys and logs are kept.", file_okay=False)
     ] = Path(".afterschool"),
     *,
-    broker: Annotated[
-        bool, typer.Option("--broker", hidden=True, help="Run RabbitMQ and the relay as well.")
-    ] = False,
+    broker: Annotated[bool, typer.Option("--broker", hidden=True, help="Run RabbitMQ and the relay as well.")] = False,
 ) -> None:
     """Run the whole system on this machine.
 
