@@ -42,7 +42,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(system: System) -> 
 @pytest.mark.long
 @pytest.mark.timeout(LONG + 1200)
 async def test_nothing_is_lost_or_doubled_however_long_it_goes_on(system: System) -> None:
-    await live_and_judge(system, seconds=LONG, rounds=max(1, round(LONG / 20)))
+    await live_and_judge(system, seconds=LONG, rounds=max(1, round(LONG / 60)))
 
 
 async def live_and_judge(system: System, *, seconds: float, rounds: int) -> None:
