@@ -194,8 +194,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         environment = read_environment_file(data_directory(environment) / "environment") | dict(environment)
     source = _Environment(environment)
     if not any(key.startswith(PREFIX) and key not in OF_ONE_MACHINE for key in environment):
-        where = data_directory(environment)
-        source.problems.append(f"No system was started in {where}: `afterschool up`, or name another with {PREFIX}DATA_DIR")
+        nothing = f"No system was started in {data_directory(environment)}"
+        source.problems.append(f"{nothing}: start one with `afterschool up`, or name another with {PREFIX}DATA_DIR")
     values = source()
     try:
         settings = Settings.model_validate(values)
