@@ -56,11 +56,11 @@ class NativeBroker:
         """Leave nothing behind but the directory."""
         await self._server.stop()
 
-    async def control(self, *words: str) -> None:
-        """Call the broker's own command line."""
+    async def control(self, *words: str, file: Path | None = None) -> None:
+        """Call the broker's own command line, with a file to read."""
         server = find_rabbitmq()
         assert server
-        await _call(str(server.with_name("rabbitmqctl")), *words, environment=self._server.environment)
+        await _call(str(server.with_name("rabbitmqctl")), *words, file=file, environment=self._server.environment)
 
 
 class DockerBroker:
@@ -98,11 +98,11 @@ class DockerBroker:
     async def remove(self) -> None:
         await self._docker("rm", "--force", "--volumes", self._name)
 
-    async def control(self, *words: str) -> None:
-        await self._docker("exec", self._name, "rabbitmqctl", *words)
+    async def control(self, *words: str, file: Path | None = None) -> None:
+        await self._docker("exec", "--interactive", self._name, "rabbitmqctl", *words, file=file)
 
-    async def _docker(self, *words: str) -> None:
-        await _call("docker", *words)
+    async def _docker(self, *words: str, file: Path | None = None) -> None:
+        await _call("docker", *words, file=file)
 
 
 Broker = NativeBroker | DockerBroker
@@ -148,6 +148,9 @@ async def _answers(url: str) -> bool:
     return True
 
 
-async def _call(*command: str, environment: dict[str, str] | None = None) -> None:
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
+async def _call(*command: str, file: Path | None = None, environment: dict[str, str] | None = None) -> None:
+    with (file or Path(os.devnull)).open("rb") as given:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdin=given, stdout=asyncio.subprocess.DEVNULL
+        )
     assert await process.wait() == 0, command[:2]

@@ -4,7 +4,7 @@ A queue serves a fixed set of parts and hears the heartbeats. To declare a queue
 so the number of queues and a version are part of its name; a queue that is read no more goes by itself after a day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aio_pika import ExchangeType, Message
@@ -32,6 +32,16 @@ DELETE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable queue, its arguments, and what it is bound to."""
+
+    name: str
+    arguments: HeadersType
+    exchange: str
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """One system's names in a broker, which it may share with others."""
 
@@ -56,10 +66,9 @@ class Topology:
         """Return the names of a group's queues."""
         return [f"{self.name}.{group}.v1.{number}-of-{count}" for number in range(count)]
 
-    @property
-    def queue_arguments(self) -> HeadersType:
-        """Return the arguments of a group's queues."""
-        return {
+    def queues(self, group: str, count: int) -> list[Queue]:
+        """Return a group's queues."""
+        arguments: HeadersType = {
             "x-queue-type": "quorum",
             "x-queue-leader-locator": "balanced",
             "x-single-active-consumer": True,
@@ -70,6 +79,22 @@ class Topology:
             "x-max-length-bytes": QUEUE_BYTES,
             "x-expires": UNREAD_DAY,
         }
+        names = self.queue_names(group, count)
+        return [Queue(name, arguments, self.exchange, routing_keys(number, count)) for number, name in enumerate(names)]
+
+    def dead_queues(self) -> list[Queue]:
+        """Return where dead letters go."""
+        letters: HeadersType = {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-overflow": "drop-head",
+            "x-max-length-bytes": DEAD_BYTES,
+        }
+        heartbeats: HeadersType = {"x-queue-type": "classic", "x-overflow": "drop-head", "x-max-length": 1}
+        return [
+            Queue(self.dead, letters, self.dead, [str(part) for part in range(PARTS)]),
+            Queue(self.dead_heartbeats, heartbeats, self.dead, [HEARTBEAT]),
+        ]
 
     async def declare_exchange(self, channel: AbstractChannel) -> AbstractExchange:
         """Declare the exchange that events are published to."""
@@ -77,15 +102,11 @@ class Topology:
 
     async def declare_queues(self, channel: AbstractChannel, group: str, count: int) -> list[AbstractQueue]:
         """Declare a group's queues, bound to their parts, and where their dead letters go."""
-        exchange = await self.declare_exchange(channel)
-        await self._declare_dead(channel)
-        queues = []
-        for number, name in enumerate(self.queue_names(group, count)):
-            queue = await channel.declare_queue(name, durable=True, arguments=self.queue_arguments)
-            for key in routing_keys(number, count):
-                await queue.bind(exchange, key)
-            queues.append(queue)
-        return queues
+        await self.declare_exchange(channel)
+        await channel.declare_exchange(self.dead, ExchangeType.DIRECT, durable=True)
+        for queue in self.dead_queues():
+            await _declare(channel, queue)
+        return [await _declare(channel, queue) for queue in self.queues(group, count)]
 
     async def delete_dumb_queues(self, connect: Connect, groups: Mapping[str, int], probe: Message) -> list[str]:
         """Delete the queues that can be no queues any more, to be declared anew, and return their names.
@@ -101,26 +122,12 @@ class Topology:
                 deleted.append(name)
         return deleted
 
-    async def _declare_dead(self, channel: AbstractChannel) -> None:
-        exchange = await channel.declare_exchange(self.dead, ExchangeType.DIRECT, durable=True)
-        letters = await channel.declare_queue(
-            self.dead,
-            durable=True,
-            arguments={
-                "x-queue-type": "quorum",
-                "x-delivery-limit": DELIVERY_LIMIT,
-                "x-overflow": "drop-head",
-                "x-max-length-bytes": DEAD_BYTES,
-            },
-        )
-        for part in range(PARTS):
-            await letters.bind(exchange, str(part))
-        heartbeats = await channel.declare_queue(
-            self.dead_heartbeats,
-            durable=True,
-            arguments={"x-queue-type": "classic", "x-overflow": "drop-head", "x-max-length": 1},
-        )
-        await heartbeats.bind(exchange, HEARTBEAT)
+
+async def _declare(channel: AbstractChannel, queue: Queue) -> AbstractQueue:
+    declared = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+    for key in queue.keys:
+        await declared.bind(queue.exchange, key)
+    return declared
 
 
 async def _is_dumb(connect: Connect, name: str, probe: Message) -> bool:
