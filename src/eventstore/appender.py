@@ -104,7 +104,12 @@ class Appender:
             await self._wake.wait()
             self._wake.clear()
             while batch := self._take():
-                await self._commit(batch)
+                try:
+                    await self._commit(batch)
+                except Exception:  # noqa: BLE001  nothing may end the one loop that appends
+                    for waiting in batch:
+                        if not waiting.answer.done():
+                            waiting.answer.set_exception(LogUnavailable())
             if self._stopping:
                 self._wake.set()
 
