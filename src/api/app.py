@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.exceptions import HTTPException
 
-from adapters.memory import settle_memory
 from adapters.registrations import PostgresRegistrations
 from adapters.settings import Settings
 from adapters.wiring import Backend, open_backend
@@ -52,7 +51,6 @@ def create_app(
         async with open_backend(settings) as backend:
             app.state.backend = backend
             app.state.readiness = readiness_of(backend)
-            settle_memory()
             sweeping = asyncio.create_task(sweep(backend.registrations), name="sweeping registrations")
             yield
             sweeping.cancel()

@@ -7,6 +7,7 @@ from functools import partial
 import uvicorn
 from fastapi import FastAPI
 
+from adapters.memory import settle_memory
 from adapters.settings import Settings
 from adapters.wiring import open_backend
 from api.app import create_app
@@ -50,5 +51,6 @@ def serve(settings: Settings, master_keys: Callable[[], str] | None = None) -> N
     """Serve the API until SIGINT or SIGTERM; `master_keys` reads the key set anew, as a rotation may have left it."""
     with metrics_listener(settings.metrics_host, settings.metrics_port):
         server = build_server(create_app(settings, partial(open_backend, read_master_keys=master_keys)), settings)
+        settle_memory()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(server.serve())

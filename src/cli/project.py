@@ -7,6 +7,7 @@ import typer
 import uvloop
 
 from adapters.log_lines import log_as_json
+from adapters.memory import settle_memory
 from adapters.settings import Settings, load_settings
 from api.metrics import metrics_listener
 from cli.exits import plain_errors
@@ -38,4 +39,5 @@ async def _project(settings: Settings) -> None:
     stop = asyncio.Event()
     for request in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(request, stop.set)
+    settle_memory()
     await run_projector(settings, stop)

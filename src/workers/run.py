@@ -8,7 +8,6 @@ import asyncpg
 import structlog
 
 from adapters.cache import Cache
-from adapters.memory import settle_memory
 from adapters.settings import PREFIX, Settings, SettingsInvalid
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
@@ -28,7 +27,6 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
     cache = Cache(settings.redis_url.get_secret_value())
     wakeups = Wakeups(dsn, PROJECTOR)
     wakeups.start()
-    settle_memory()
     projector = Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
     working = asyncio.create_task(_project(projector, LogReader(pool), wakeups), name="projector")
     try:
