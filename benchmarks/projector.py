@@ -123,5 +123,5 @@ def _delivery(records: list[Record]) -> Delivery:
     by_part: dict[int, list[Record]] = defaultdict(list)
     for record in records:
         by_part[record.part].append(record)
-    slices = [Slice(part, 0, own) for part, own in by_part.items()]
-    return Delivery(slices, records[-1].position, records[-1].event_id)
+    last = records[-1]
+    return Delivery([Slice(part, 0, own, last.position, last.event_id) for part, own in by_part.items()])

@@ -1,5 +1,6 @@
 """Shared machines of the tests: one Postgres, Valkey and RabbitMQ for the whole run, a fresh database for each test."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -48,7 +49,7 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex}"
     await _execute(postgres.url, f"create database {name} template {TEMPLATE}")
     yield _database_url(postgres, name)
-    await _execute(postgres.url, f"drop database {name} with (force)")
+    await _drop_database(postgres, name)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def empty_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     name = f"test_{uuid4().hex}"
     await _execute(postgres.url, f"create database {name}")
     yield _database_url(postgres, name)
-    await _execute(postgres.url, f"drop database {name} with (force)")
+    await _drop_database(postgres, name)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +111,16 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def _database_url(server: EmbeddedPostgres, name: str) -> str:
     return server.url.rsplit("/", 1)[0] + f"/{name}"
+
+
+async def _drop_database(server: EmbeddedPostgres, name: str) -> None:
+    """Drop it, as soon as none of the server's own processes is at work in it: those nobody but they may end."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await _execute(server.url, f"drop database {name} with (force)")
+            except asyncpg.InsufficientPrivilegeError:
+                await asyncio.sleep(0.1)
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from workers.projector import GENERATION
-
 WINDOW = 100_000
 """Events behind the slowest part that are looked at one by one; whatever lies beyond them counts as not folded."""
 
@@ -34,13 +32,16 @@ async def read_positions(connection: asyncpg.Connection) -> list[ReaderPosition]
     rows = await connection.fetch(
         """
         with log as (select coalesce(max(position), 0) as head from events),
-        cursors as (select * from read.cursors where generation = $1),
+        cursors as (
+            select cursors.* from read.cursors join read.generations using (projection, generation)
+            where state = 'live'
+        ),
         slowest as (select projection, min(position) as position from cursors group by projection)
         select
             projection as name, slowest.position, forks.forked,
-            unfolded.events + greatest(head - slowest.position - $2, 0) as lag_events,
+            unfolded.events + greatest(head - slowest.position - $1, 0) as lag_events,
             coalesce(round(extract(epoch from clock_timestamp() - coalesce(
-                unfolded.oldest, (select recorded_at from events where position = slowest.position + $2 + 1)
+                unfolded.oldest, (select recorded_at from events where position = slowest.position + $1 + 1)
             )), 3), 0)::float8 as lag_seconds
         from log cross join slowest
         cross join lateral (
@@ -53,14 +54,13 @@ async def read_positions(connection: asyncpg.Connection) -> list[ReaderPosition]
             select count(*) as events, min(tail.recorded_at) as oldest
             from (
                 select part, position, recorded_at from events
-                where position > slowest.position order by position limit $2
+                where position > slowest.position order by position limit $1
             ) as tail
             join cursors on cursors.projection = slowest.projection and cursors.part = tail.part
                 and cursors.position < tail.position
         ) as unfolded
         order by projection
         """,
-        GENERATION,
         WINDOW,
     )
     return [ReaderPosition(**row) for row in rows]

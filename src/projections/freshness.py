@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from uuid import UUID
 
 import asyncpg
+
+from eventstore.record import part_of
 
 PATIENCE = 2.0
 """Seconds a query waits for its read model before it answers with what there is."""
@@ -13,30 +16,39 @@ _STEPS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 
 
 async def wait_until_fresh(
-    pool: asyncpg.Pool, projection: str, part: int, min_position: int, *, patience: float = PATIENCE
+    pool: asyncpg.Pool, projection: str, student_id: UUID, min_position: int, *, patience: float = PATIENCE
 ) -> int:
-    """Wait until no event of the part stands between the cursor and `min_position`, or for `patience` seconds.
+    """Wait until no event of the student's part stands between cursor and `min_position`, or for `patience` seconds.
 
-    Return how many such events are still to be folded: 0 means fresh.
+    Return how many events are still to be folded, the student's parked ones included: 0 means fresh.
     """
+    part = part_of(student_id, "")
     deadline = time.monotonic() + patience
     steps = iter(_STEPS)
-    while await pool.fetchval(f"select exists ({_BEHIND})", projection, 1, part, min_position):
+    behind = 0
+    while await pool.fetchval(f"select exists ({_BEHIND})", projection, part, min_position):
         if time.monotonic() >= deadline:
-            return await pool.fetchval(  # type: ignore[no-any-return]
+            behind = await pool.fetchval(
                 f"select count(*) from ({_BEHIND} limit {MOST_COUNTED}) as behind",  # noqa: S608  fixed words
                 projection,
-                1,
                 part,
                 min_position,
             )
+            break
         await asyncio.sleep(next(steps, _STEPS[-1]))
-    return 0
+    parked: int = await pool.fetchval(_PARKED, projection, student_id, min_position)
+    return behind + parked
 
 
 _BEHIND = """
 select from events
-where part = $3 and position <= $4 and position > (
-    select min(position) from read.cursors where projection = $1 and generation = $2 and part = $3
+where part = $2 and position <= $3 and position > (
+    select position from read.cursors join read.generations using (projection, generation)
+    where projection = $1 and state = 'live' and part = $2
 )
+"""
+
+_PARKED = """
+select count(*) from read.parked_events join read.generations using (projection, generation)
+where projection = $1 and state = 'live' and student_id = $2 and position <= $3 and discarded_at is null
 """

@@ -10,7 +10,7 @@ import asyncpg
 from domain.errors import NotYetRecorded, PositionAhead, UserUnknown
 from eventstore.codec import decode
 from eventstore.reader import LogReader
-from eventstore.record import Record, part_of
+from eventstore.record import Record
 from projections.cache import Cached, Lease, Values
 from projections.days import next_midnight
 from projections.freshness import PATIENCE, wait_until_fresh
@@ -59,7 +59,7 @@ class GetProgressSummary:
         if min_position > await self._reader.head():
             raise PositionAhead
         stale_by = await wait_until_fresh(
-            self._pool, ProgressSummaries.name, part_of(student_id, ""), min_position, patience=self._patience
+            self._pool, ProgressSummaries.name, student_id, min_position, patience=self._patience
         )
         found = await self._cache.lease(cache_key(student_id))
         if isinstance(found, Cached) and found.position >= min_position:

@@ -1,12 +1,11 @@
 """Progress records: every practice report as one row; the view `progress` serves it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
-
-import asyncpg
+from uuid import UUID
 
 from domain.events import ProgressRecorded
-from projections.projection import Seen
+from projections.projection import Connection, Seen
 
 Row = tuple[object, ...]
 
@@ -15,6 +14,7 @@ class ProgressRecords:
     """One row a report, at the report's position."""
 
     name = "progress_records"
+    tables = ("progress_records",)
     handles: ClassVar[frozenset[str]] = frozenset({ProgressRecorded.TOPIC})
 
     def fold(self, events: Sequence[Seen]) -> list[Row]:
@@ -37,11 +37,16 @@ class ProgressRecords:
             if isinstance(event, ProgressRecorded)
         ]
 
-    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: list[Row]) -> None:
+    def rows(self, changes: list[Row]) -> dict[str, list[Row]]:
+        """Return the rows."""
+        return {"progress_records": changes}
+
+    async def write(self, connection: Connection, changes: list[Row], generation: int) -> None:
         """Insert the rows."""
         if changes:
-            await connection.copy_records_to_table("progress_records_g1", schema_name="read", records=changes)
+            await connection.copy_records_to_table(
+                f"progress_records_g{generation}", schema_name="read", records=changes
+            )
 
-    def stale_keys(self, changes: list[Row]) -> Mapping[str, int]:  # noqa: ARG002  nothing of it is cached
+    def cache_key(self, person_id: UUID) -> str | None:
         """Return nothing: reports are not cached one by one."""
-        return {}

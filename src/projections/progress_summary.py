@@ -20,7 +20,7 @@ import orjson
 from domain.events import ProgressRecorded, UserRegistered
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
-from projections.projection import Seen
+from projections.projection import Connection, Seen
 
 Topic = tuple[str, str, str]
 """Subject, topic and source."""
@@ -145,49 +145,62 @@ class ProgressSummaries:
     """Three tables a generation: the student's line, the sums by topic and source, and the activity."""
 
     name = "progress_summary"
+    tables = ("progress_students", "progress_topics", "progress_activity")
     handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProgressRecorded.TOPIC})
 
     def fold(self, events: Sequence[Seen]) -> dict[UUID, Summary]:
         """Fold a batch into what it adds to each student's sums."""
         return fold(events)
 
-    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: Mapping[UUID, Summary]) -> None:
-        """Add the batch's sums to the stored ones, all three tables in one statement."""
-        if not changes:
-            return
+    def rows(self, changes: Mapping[UUID, Summary]) -> dict[str, list[tuple[object, ...]]]:
+        """Return each student's line, sums and activity."""
         ordered = sorted(changes.items())
-        students = [(student, s.position, s.recorded_at, s.timezone) for student, s in ordered]
-        topics = [
-            (
-                *(student, *topic, f.records, f.score_sum, f.best_score, f.last_score),
-                *(f.last_at, f.last_position, f.completed, f.time_spent),
-            )
-            for student, summary in ordered
-            for topic, f in sorted(summary.topics.items())
-        ]
-        activity = [(student, slot, *a) for student, s in ordered for slot, a in sorted(s.activity.items())]
-        columns = [*_columns(students, 4), *_columns(topics, 12), *_columns(activity, 4)]
-        await connection.execute(_ADD, *columns)
+        return {
+            "progress_students": [(student, s.position, s.recorded_at, s.timezone) for student, s in ordered],
+            "progress_topics": [
+                (
+                    *(student, *topic, f.records, f.score_sum, f.best_score, f.last_score),
+                    *(f.last_at, f.last_position, f.completed, f.time_spent),
+                )
+                for student, summary in ordered
+                for topic, f in sorted(summary.topics.items())
+            ],
+            "progress_activity": [
+                (student, slot, *a) for student, s in ordered for slot, a in sorted(s.activity.items())
+            ],
+        }
 
-    def stale_keys(self, changes: Mapping[UUID, Summary]) -> dict[str, int]:
-        """Return the cached summary of every student touched."""
-        return {cache_key(student): summary.position for student, summary in changes.items()}
+    async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
+        """Add the batch's sums to the stored ones, all three tables in one statement."""
+        if changes:
+            students, topics, activity = self.rows(changes).values()
+            columns = [*_columns(students, 4), *_columns(topics, 12), *_columns(activity, 4)]
+            await connection.execute(_add(generation), *columns)
+
+    def cache_key(self, person_id: UUID) -> str:
+        """Return the key of the summary."""
+        return cache_key(person_id)
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
     return list(zip(*rows, strict=True)) if rows else [()] * count
 
 
+@cache
+def _add(generation: int) -> str:
+    return _ADD.format(generation=generation)
+
+
 _ADD = """
 with students as (
-    insert into read.progress_students_g1 as t (student_id, position, recorded_at, timezone)
+    insert into read.progress_students_g{generation} as t (student_id, position, recorded_at, timezone)
     select * from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[])
     on conflict (student_id) do update set
         position = excluded.position,
         recorded_at = excluded.recorded_at,
         timezone = coalesce(excluded.timezone, t.timezone)
 ), topics as (
-    insert into read.progress_topics_g1 as t (
+    insert into read.progress_topics_g{generation} as t (
         student_id, subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position,
         completed, time_spent
     )
@@ -211,7 +224,7 @@ with students as (
         completed = t.completed + excluded.completed,
         time_spent = t.time_spent + excluded.time_spent
 )
-insert into read.progress_activity_g1 as t (student_id, slot, records, time_spent)
+insert into read.progress_activity_g{generation} as t (student_id, slot, records, time_spent)
 select * from unnest($17::uuid[], $18::timestamptz[], $19::int[], $20::bigint[])
 on conflict (student_id, slot) do update set
     records = t.records + excluded.records,
@@ -226,13 +239,13 @@ select
             (subject, topic, source, records, score_sum, best_score, last_score, last_at, last_position, completed,
             time_spent)
         ), '{}')
-        from read.progress_topics_g1 where student_id = $1
+        from read.progress_topics where student_id = $1
     ) as topics,
     (
         select coalesce(array_agg((slot, records, time_spent)), '{}')
-        from read.progress_activity_g1 where student_id = $1
+        from read.progress_activity where student_id = $1
     ) as activity
-from read.progress_students_g1 where student_id = $1
+from read.progress_students where student_id = $1
 """
 
 

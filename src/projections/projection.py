@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 import asyncpg
 
 from domain.events import Event
 from eventstore.record import Record
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
 class Seen(NamedTuple):
@@ -24,14 +27,21 @@ class Projection(Protocol):
         """Its name in `read.cursors` and in the names of its tables."""
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of its views in the schema `read`; the table of generation 2 is the name with `_g2`."""
+
+    @property
     def handles(self) -> frozenset[str]:
         """Public names of the events it folds."""
 
     def fold(self, events: Sequence[Seen]) -> Any:  # noqa: ANN401  each read model has a shape of its own
         """Fold events, in position order, into what changes."""
 
-    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: Any) -> None:  # noqa: ANN401
-        """Write the changes, at most one statement a table."""
+    def rows(self, changes: Any) -> Mapping[str, Sequence[tuple[object, ...]]]:  # noqa: ANN401
+        """Return the changes as rows, by table; those of a whole history are what the tables hold of it."""
 
-    def stale_keys(self, changes: Any) -> Mapping[str, int]:  # noqa: ANN401
-        """Return the Redis keys that the changes made stale, each with the position it must not fall behind."""
+    async def write(self, connection: Connection, changes: Any, generation: int) -> None:  # noqa: ANN401
+        """Write the changes into the tables of a generation, at most one statement a table."""
+
+    def cache_key(self, person_id: UUID) -> str | None:
+        """Return the Redis key of the value that is made from a person's rows, if there is one."""

@@ -16,7 +16,7 @@ from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
 from projections.cache import Cached, Lease, Values
-from projections.projection import Seen
+from projections.projection import Connection, Seen
 
 KEPT = timedelta(hours=1)
 """How long a profile stays in Redis."""
@@ -93,29 +93,25 @@ class UserProfiles:
     """One row a user."""
 
     name = "user_profile"
+    tables = ("user_profile",)
     handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC})
 
     def fold(self, events: Sequence[Seen]) -> list[Row]:
         """Return the rows that change."""
         return fold(events)
 
-    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: list[Row]) -> None:
+    def rows(self, changes: list[Row]) -> dict[str, list[Row]]:
+        """Return the rows."""
+        return {"user_profile": changes}
+
+    async def write(self, connection: Connection, changes: list[Row], generation: int) -> None:
         """Insert the rows."""
         if changes:
-            await connection.execute(
-                """
-                insert into read.user_profile_g1
-                select * from unnest(
-                    $1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::smallint[], $6::text[],
-                    $7::timestamptz[], $8::timestamptz[], $9::text[], $10::uuid[], $11::smallint[], $12::bytea[]
-                )
-                """,
-                *zip(*changes, strict=True),
-            )
+            await connection.copy_records_to_table(f"user_profile_g{generation}", schema_name="read", records=changes)
 
-    def stale_keys(self, changes: list[Row]) -> dict[str, int]:
-        """Return the cached profile of every user touched."""
-        return {cache_key(row.user_id): row.position for row in changes}
+    def cache_key(self, person_id: UUID) -> str:
+        """Return the key of the profile."""
+        return cache_key(person_id)
 
 
 class GetUserProfile:
@@ -151,7 +147,7 @@ class GetUserProfile:
         return body
 
     async def _read(self, user_id: UUID) -> Row:
-        stored = await self._pool.fetchrow("select * from read.user_profile_g1 where user_id = $1", user_id)
+        stored = await self._pool.fetchrow("select * from read.user_profile where user_id = $1", user_id)
         if stored:
             return Row(*stored)
         rows = fold([Seen(decode(r), r) for r in await self._reader.stream(stream_of("user", user_id))])

@@ -1,7 +1,8 @@
 """Projector: takes deliveries, folds them in memory and writes rows and cursors in one transaction, exactly once.
 
 A cursor row is locked while its part is written, so that of two projectors only one has an effect. What was seen is
-dropped, a hole is filled from the log, and Redis is told what became stale only after the commit.
+dropped, a hole is filled from the log, and Redis is told what became stale only after the commit. What cannot be folded
+is tried three times, then parked for its own student (see parking.py).
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import asyncpg
 import prometheus_client as prometheus
@@ -18,13 +21,15 @@ import structlog
 from domain.errors import LogBroken
 from eventstore.codec import decode
 from eventstore.connections import LOST
-from eventstore.reader import LogReader
 from eventstore.record import Record
 from projections.cache import CacheAway, Values
 from projections.projection import Projection, Seen
+from workers.gaps import LIMIT, Told, complete, find_gaps, read_gaps
+from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
 from workers.subscription import Delivery, Slice, Subscription
 
 _APPLIED = prometheus.Counter("afterschool_projector_applied", "Events folded in.", ["projection"])
+_PARKED = prometheus.Counter("afterschool_projector_parked", "Events set aside.", ["projection"])
 _DROPPED = prometheus.Counter("afterschool_projector_duplicates_dropped", "Events that had been folded before.")
 _BACKFILLS = prometheus.Counter("afterschool_projector_gap_backfills", "Holes in a subscription filled from the log.")
 _POSITION = prometheus.Gauge("afterschool_projector_position", "Position up to which everything delivered is folded.")
@@ -41,24 +46,40 @@ logger = structlog.get_logger()
 
 TOLD_AT_ONCE = 1000
 """Stale keys of one call to Redis at most, so that a long outage does not end in a call that times out for ever."""
-
-GENERATION = 1
-"""Generation of the read models that is filled and served."""
+TRIES = 3
+"""Times that a delivery with an event that cannot be folded is tried as a whole."""
 
 Connection = asyncpg.pool.PoolConnectionProxy
-Cursors = dict[tuple[str, int], int]
-"""Position reached, by projection and part."""
+Key = tuple[str, int, int]
+"""Projection, generation and part."""
+
+
+class Cursor(NamedTuple):
+    """How far a projection's generation has folded a part, and how many events of it are parked."""
+
+    position: int
+    parked: int
+
+
+Cursors = dict[Key, Cursor]
+
+
+class Outcome(NamedTuple):
+    """What a transaction did, by cursor, and the Redis keys it made stale, each with the position it must reach."""
+
+    applied: Counter[Key]
+    parked: Counter[Key]
+    stale: dict[str, int]
 
 
 class Projector:
-    """Applies deliveries to a group of projections, whose cursors stand side by side."""
+    """Applies deliveries to a group of projections, cursors side by side, in every generation that is fed."""
 
     def __init__(self, pool: asyncpg.Pool, cache: Values, projections: Sequence[Projection]) -> None:
         self._pool = pool
-        self._reader = LogReader(pool)
         self._cache = cache
-        self._projections = projections
-        self._names = [projection.name for projection in projections]
+        self._projections = {projection.name: projection for projection in projections}
+        self._handled = frozenset[str]().union(*(projection.handles for projection in projections))
         self._stale: dict[str, int] = {}
         """Keys that Redis has not been told of yet."""
         self._forgetful = True
@@ -74,53 +95,63 @@ class Projector:
             """
             select cursors.part, min(cursors.position) as position,
                 bool_or(cursors.position > 0 and events.event_id is distinct from cursors.event_id) as forked
-            from read.cursors left join events using (position)
-            where projection = any($1) and generation = $2
+            from read.cursors join read.generations using (projection, generation) left join events using (position)
+            where projection = any($1) and state <> 'filling'
             group by cursors.part
             """,
-            self._names,
-            GENERATION,
+            list(self._projections),
         )
         if any(row["forked"] for row in rows):
             raise LogBroken(reason="the log and the read models disagree about the past")
         return {row["part"]: row["position"] for row in rows}
 
     async def run(self, subscription: Subscription) -> None:
-        """Apply deliveries for ever; whatever fails is tried again until it works."""
+        """Apply deliveries for ever; whatever fails is tried again until it works or is parked."""
         await self.refresh_cache()
         async for delivery in subscription.deliveries():
             await self._apply_until_done(delivery)
 
     async def _apply_until_done(self, delivery: Delivery) -> None:
-        pause = 0.1
+        pause, poisoned = 0.1, 0
         while True:
             try:
-                return await self.apply(delivery)
+                return await self.apply(delivery, apart=poisoned >= TRIES)
             except Exception as error:  # noqa: BLE001  the outermost loop: nothing may end it
                 _FAILURES.labels(type(error).__name__).inc()
                 lost = isinstance(error, LOST)
                 logger.log(
                     30 if lost else 40, "projector_retries", error=type(error).__name__, position=delivery.position
                 )
+                poisoned += is_poison(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1 if lost else 30)
 
-    async def apply(self, delivery: Delivery) -> None:
-        """Fold a delivery into the read models, as one transaction; what was folded before has no effect."""
+    async def apply(self, delivery: Delivery, *, apart: bool = False) -> None:
+        """Fold a delivery into the read models; what was folded before has no effect.
+
+        That is one transaction, or several where much is missing. `apart` parks what cannot be folded, else it raises.
+        """
+        while not await self._apply(delivery.slices, apart=apart):
+            pass
+        await self.refresh_cache()
+
+    async def _apply(self, slices: Sequence[Slice], *, apart: bool) -> bool:
+        """Fold slices as one transaction and tell whether that was all of them, the gaps before them included."""
         started = time.perf_counter()
         async with self._pool.acquire() as connection, connection.transaction():
-            cursors = await self._lock(connection, [part.part for part in delivery.slices])
-            slices = [await self._complete(part, cursors) for part in delivery.slices]
-            stale, applied = await self._write(connection, slices, cursors)
-            await self._advance(connection, cursors, applied, delivery)
-        for key, position in stale.items():
+            cursors = await self._lock(connection, sorted({part.part for part in slices}))
+            told, is_all = await self._complete(connection, slices, cursors)
+            outcome = await self._write(connection, told, cursors, apart=apart)
+            await self._advance(connection, told, cursors, outcome)
+        for key, position in outcome.stale.items():
             self._stale[key] = max(position, self._stale.get(key, 0))
-        await self.refresh_cache()
-        for projection in self._projections:
-            _APPLIED.labels(projection.name).inc(sum(n for (name, _), n in applied.items() if name == projection.name))
-        _POSITION.set(delivery.position)
-        _BATCH.observe(sum(len(part.records) for part in slices))
+        for counter, counts in ((_APPLIED, outcome.applied), (_PARKED, outcome.parked)):
+            for (name, _, _), count in counts.items():
+                counter.labels(name).inc(count)
+        _POSITION.set(max((part.position for part in told), default=0))
+        _BATCH.observe(sum(len(part.records) for part in told))
         _SECONDS.observe(time.perf_counter() - started)
+        return is_all
 
     async def refresh_cache(self) -> None:
         """Tell Redis what became stale; what it did not hear is told again next time."""
@@ -136,71 +167,105 @@ class Projector:
     async def _lock(self, connection: Connection, parts: list[int]) -> Cursors:
         rows = await connection.fetch(
             """
-            select projection, part, position from read.cursors
-            where part = any($1) and projection = any($2) and generation = $3
-            order by part, projection for update
+            select projection, generation, part, position, parked
+            from read.cursors join read.generations using (projection, generation)
+            where part = any($1) and projection = any($2) and state <> 'filling'
+            order by part, projection, generation for update of cursors
             """,
             parts,
-            self._names,
-            GENERATION,
+            list(self._projections),
         )
-        return {(row["projection"], row["part"]): row["position"] for row in rows}
+        return {(name, generation, part): Cursor(*cursor) for name, generation, part, *cursor in rows}
 
-    async def _complete(self, part: Slice, cursors: Cursors) -> Slice:
-        """Return the slice with what the subscription failed to deliver before it, read from the log."""
-        reached = min(cursors[name, part.part] for name in self._names)
-        if part.prev <= reached:
-            return part
-        _BACKFILLS.inc()
-        missed: list[Record] = []
-        while page := await self._reader.read(
-            missed[-1].position if missed else reached, up_to=part.prev, part=part.part
-        ):
-            missed += page
-        return Slice(part.part, reached, missed + [r for r in part.records if r.position > part.prev])
+    async def _complete(
+        self, connection: Connection, slices: Sequence[Slice], cursors: Cursors
+    ) -> tuple[list[Told], bool]:
+        """Return what each part is told, with what the subscription left out before it; and whether that is all."""
+        reached: dict[int, int] = {}
+        for (_, _, part), cursor in cursors.items():
+            reached[part] = min(cursor.position, reached.get(part, cursor.position))
+        gaps = find_gaps(slices, reached)
+        if not gaps:
+            return complete(slices, (), (), is_all=True), True
+        _BACKFILLS.inc(len(gaps))
+        missed = await read_gaps(connection, gaps)
+        is_all = len(missed) < LIMIT
+        return complete(slices, gaps, missed, is_all=is_all), is_all
 
-    async def _write(
-        self, connection: Connection, slices: list[Slice], cursors: Cursors
-    ) -> tuple[dict[str, int], Counter[tuple[str, int]]]:
-        """Fold and write what each projection has not seen; return stale cache keys and events applied by cursor.
+    async def _write(self, connection: Connection, told: Sequence[Told], cursors: Cursors, *, apart: bool) -> Outcome:
+        """Fold and write what each generation of each projection has not seen.
 
         What was folded before is made stale again: whoever folded it may have died before telling Redis.
         """
-        stale: dict[str, int] = {}
-        applied: Counter[tuple[str, int]] = Counter()
-        handled = frozenset[str]().union(*(projection.handles for projection in self._projections))
-        records = sorted((r for part in slices for r in part.records if r.type in handled), key=_position)
-        seen = [Seen(decode(record), record) for record in records]
-        for projection in self._projections:
-            name, handles = projection.name, projection.handles
-            own = [one for one in seen if one.record.type in handles]
-            new = [one for one in own if one.record.position > cursors[name, one.record.part]]
+        outcome = Outcome(Counter(), Counter(), {})
+        records = sorted(
+            (r for part in told for r in part.records if r.type in self._handled), key=attrgetter("position")
+        )
+        has_parked = sorted({part for (_, _, part), cursor in cursors.items() if cursor.parked})
+        parked = await read_parked_students(connection, has_parked) if has_parked else {}
+        fold = _Fold()
+        for name, generation in sorted({(name, generation) for name, generation, _ in cursors}):
+            projection = self._projections[name]
+            own = [record for record in records if record.type in projection.handles]
+            new = [record for record in own if record.position > cursors[name, generation, record.part].position]
             _DROPPED.inc(len(own) - len(new))
-            changes = projection.fold(new)
-            await projection.write(connection, changes)
-            applied.update((name, one.record.part) for one in new)
-            stale.update(projection.stale_keys(changes if len(new) == len(own) else projection.fold(own)))
-        return stale, applied
+            waiting = parked.get((name, generation), set())
+            flowing = [record for record in new if student_of(record) not in waiting] if waiting else new
+            poison = [Poison([record], "") for record in new if waiting and student_of(record) in waiting]
+            if flowing and apart:
+                poison += await write_apart(connection, projection, generation, flowing)
+            elif flowing:
+                await projection.write(connection, fold(projection, flowing), generation)
+            if poison:
+                await park(connection, name, generation, poison)
+            for record in (record for one in poison for record in one.records):
+                outcome.parked[name, generation, record.part] += 1
+            for record in new:
+                outcome.applied[name, generation, record.part] += 1
+            for record in own:
+                if key := projection.cache_key(student_of(record)):
+                    outcome.stale[key] = max(record.position, outcome.stale.get(key, 0))
+        outcome.applied.subtract(outcome.parked)
+        return outcome
 
-    async def _advance(
-        self, connection: Connection, cursors: Cursors, applied: Counter[tuple[str, int]], delivery: Delivery
-    ) -> None:
-        """Move the locked cursors to the delivery's end, unless they are beyond it."""
-        behind = [cursor for cursor, position in cursors.items() if position < delivery.position]
+    async def _advance(self, connection: Connection, told: Sequence[Told], cursors: Cursors, outcome: Outcome) -> None:
+        """Move the locked cursors to where their parts were told up to, unless they are beyond it."""
+        ends = {part.part: part for part in told}
+        behind = [key for key, cursor in cursors.items() if key[2] in ends and cursor.position < ends[key[2]].position]
+        if not behind:
+            return
         await connection.execute(
             """
-            update read.cursors as c set position = $1, event_id = $2, applied = c.applied + moved.applied
-            from unnest($3::text[], $4::int[], $5::bigint[]) as moved(projection, part, applied)
-            where c.projection = moved.projection and c.part = moved.part and c.generation = $6
+            update read.cursors as c
+            set position = moved.position, event_id = moved.event_id,
+                applied = c.applied + moved.applied, parked = c.parked + moved.parked
+            from unnest($1::text[], $2::int[], $3::smallint[], $4::bigint[], $5::uuid[], $6::bigint[], $7::int[])
+                as moved(projection, generation, part, position, event_id, applied, parked)
+            where (c.projection, c.generation, c.part) = (moved.projection, moved.generation, moved.part)
             """,
-            delivery.position,
-            delivery.event_id,
-            [projection for projection, _ in behind],
-            [part for _, part in behind],
-            [applied[cursor] for cursor in behind],
-            GENERATION,
+            *(list(column) for column in zip(*behind, strict=True)),
+            [ends[key[2]].position for key in behind],
+            [ends[key[2]].event_id for key in behind],
+            [outcome.applied[key] for key in behind],
+            [outcome.parked[key] for key in behind],
         )
 
 
-def _position(record: Record) -> int:
-    return record.position
+class _Fold:
+    """Folds of one batch: generations that stand at the same place share one, and every event is decoded once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Seen] = {}
+        self._changes: dict[tuple[str, tuple[int, ...]], Any] = {}
+
+    def __call__(self, projection: Projection, records: Sequence[Record]) -> Any:  # noqa: ANN401  its own shape
+        key = projection.name, tuple(record.position for record in records)
+        if key not in self._changes:
+            self._changes[key] = projection.fold([self._decode(record) for record in records])
+        return self._changes[key]
+
+    def _decode(self, record: Record) -> Seen:
+        seen = self._seen.get(record.position)
+        if seen is None:
+            seen = self._seen[record.position] = Seen(decode(record), record)
+        return seen

@@ -20,20 +20,25 @@ HEARTBEAT = 1.0
 
 
 class Slice(NamedTuple):
-    """The events of one part in a delivery, in order, behind `prev`."""
+    """All events of one part after `prev` and up to `position`, in order; perhaps none."""
 
     part: int
     prev: int
     records: list[Record]
+    position: int
+    event_id: UUID
+    """Id of the log's event at `position`, whichever part that belongs to."""
 
 
 class Delivery(NamedTuple):
-    """Slices of some parts, perhaps of none; all of these parts up to `position` came with it or before."""
+    """Slices of some parts, perhaps of none; those of one part in the order in which they were sent."""
 
     slices: list[Slice]
-    position: int
-    event_id: UUID
-    """Id of the log's event at `position`."""
+
+    @property
+    def position(self) -> int:
+        """Return the furthest position that a slice reaches, 0 without any."""
+        return max((part.position for part in self.slices), default=0)
 
 
 class Subscription(Protocol):
@@ -77,11 +82,12 @@ class TailingSubscription:
         for record in records:
             if record.position > self._sent.get(record.part, record.position):
                 by_part[record.part].append(record)
-        return self._send([Slice(part, self._sent[part], own) for part, own in by_part.items()])
+        return self._send(by_part)
 
     def _tell_the_silent(self) -> Delivery:
-        return self._send([Slice(part, sent, []) for part, sent in self._sent.items() if sent < self._read])
+        return self._send({part: [] for part, sent in self._sent.items() if sent < self._read})
 
-    def _send(self, slices: list[Slice]) -> Delivery:
-        self._sent.update((part.part, self._read) for part in slices)
-        return Delivery(slices, self._read, self._read_id)
+    def _send(self, by_part: Mapping[int, list[Record]]) -> Delivery:
+        slices = [Slice(part, self._sent[part], own, self._read, self._read_id) for part, own in by_part.items()]
+        self._sent.update(dict.fromkeys(by_part, self._read))
+        return Delivery(slices)

@@ -18,9 +18,12 @@ class Sender:
         """Return the next delivery: these records, which go on where the last ones ended."""
         last = records[-1]
         parts = {record.part for record in records}
-        slices = [Slice(part, self._sent[part], [r for r in records if r.part == part]) for part in sorted(parts)]
+        slices = [
+            Slice(part, self._sent[part], [r for r in records if r.part == part], last.position, last.event_id)
+            for part in sorted(parts)
+        ]
         self._sent.update(dict.fromkeys(parts, last.position))
-        return Delivery(slices, last.position, last.event_id)
+        return Delivery(slices)
 
 
 def packed(records: Sequence[Record], cuts: Sequence[int]) -> list[Delivery]:
@@ -31,9 +34,5 @@ def packed(records: Sequence[Record], cuts: Sequence[int]) -> list[Delivery]:
 
 
 def joined(first: Delivery, second: Delivery) -> Delivery:
-    """Return two deliveries that follow each other as one."""
-    slices = {part.part: part for part in first.slices}
-    for later in second.slices:
-        part = slices.setdefault(later.part, later._replace(records=[]))
-        slices[later.part] = part._replace(records=part.records + later.records)
-    return Delivery(list(slices.values()), second.position, second.event_id)
+    """Return two deliveries as one."""
+    return Delivery(first.slices + second.slices)

@@ -31,7 +31,7 @@ async def dump_of_fold(pool: asyncpg.Pool, seen: list[Seen]) -> str:
         await transaction.start()
         await _delete_rows(connection)
         for projection in PROJECTIONS:
-            await projection.write(connection, projection.fold(seen))
+            await projection.write(connection, projection.fold(seen), 1)
         rows = await dump(connection)
         await transaction.rollback()
     return rows
@@ -44,8 +44,9 @@ async def wipe(dsn: str) -> None:
         async with connection.transaction():
             await _delete_rows(connection)
             await connection.execute(
-                "update read.cursors set position = 0, event_id = null, applied = 0 where position > 0"
+                "update read.cursors set position = 0, event_id = null, applied = 0, parked = 0 where position > 0"
             )
+            await connection.execute("delete from read.parked_events")
     finally:
         await connection.close()
 

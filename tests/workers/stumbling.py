@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-import asyncpg
-
 from projections.progress_summary import ProgressSummaries, Summary
+from projections.projection import Connection
 
 
 class Stumbling(ProgressSummaries):
@@ -14,8 +13,8 @@ class Stumbling(ProgressSummaries):
     def __init__(self, times: int) -> None:
         self._times = times
 
-    async def write(self, connection: asyncpg.pool.PoolConnectionProxy, changes: Mapping[UUID, Summary]) -> None:
-        await super().write(connection, changes)
+    async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
+        await super().write(connection, changes, generation)
         if changes and self._times:
             self._times -= 1
             await connection.execute("select 1 / 0")
