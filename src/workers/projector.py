@@ -46,6 +46,8 @@ logger = structlog.get_logger()
 
 TOLD_AT_ONCE = 1000
 """Stale keys of one call to Redis at most, so that a long outage does not end in a call that times out for ever."""
+FIRST_PAUSE = 0.1
+"""Seconds between the first and the second try; each later pause is twice as long, up to a limit."""
 TRIES = 3
 """Times that a delivery with an event that cannot be folded is tried as a whole."""
 
@@ -112,7 +114,7 @@ class Projector:
             await self._apply_until_done(delivery)
 
     async def _apply_until_done(self, delivery: Delivery) -> None:
-        pause, poisoned = 0.1, 0
+        pause, poisoned = FIRST_PAUSE, 0
         while True:
             try:
                 return await self.apply(delivery, apart=poisoned >= TRIES)
