@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +22,17 @@ POLL = 0.1
 """Seconds between looks at the log when no wake-up comes; wake-ups are hints, polling is the guarantee."""
 
 logger = structlog.get_logger()
+
+
+class Positioned(Protocol):
+    """Something that stands for one event of the log."""
+
+    @property
+    def position(self) -> int:
+        """Where in the log it is."""
+
+
+Row = TypeVar("Row", bound=Positioned)
 
 
 class LogReader:
@@ -98,31 +111,42 @@ class LogReader:
             moment,
         )
 
-    async def follow(
+    def follow(
         self, after: int, wakeups: "Wakeups | None" = None, *, limit: int = PAGE, idle: float | None = None
     ) -> AsyncGenerator[list[Record], None]:
-        """Yield the whole log after a position as it grows, a page at a time, for ever.
-
-        With `idle`, an empty page comes whenever nothing was appended for that many seconds. Survives the database
-        going away and coming back; a hole raises `LogBroken` and is never skipped.
-        """
-        quiet_since = time.monotonic()
-        while True:
-            try:
-                records = await self.read(after, limit=limit)
-            except (*LOST, asyncpg.PostgresError) as error:
-                logger.warning("log_unreachable", error=type(error).__name__)
-                await asyncio.sleep(0.5)
-                continue
-            if records or (idle is not None and time.monotonic() - quiet_since >= idle):
-                quiet_since = time.monotonic()
-                after = records[-1].position if records else after
-                yield records
-            if not records:
-                await (wakeups.wait(POLL) if wakeups else asyncio.sleep(POLL))
+        """Yield the whole log after a position as it grows, a page at a time, for ever: see `follow`."""
+        return follow(partial(self.read, limit=limit), after, wakeups, idle=idle)
 
 
-def assert_contiguous(after: int, records: Sequence[Record]) -> None:
+async def follow(
+    read: Callable[[int], Awaitable[list[Row]]],
+    after: int,
+    wakeups: "Wakeups | None" = None,
+    *,
+    idle: float | None = None,
+) -> AsyncGenerator[list[Row], None]:
+    """Yield what `read` returns after a position, and after the end of that, for ever.
+
+    With `idle`, an empty page comes whenever nothing was appended for that many seconds. Survives the database going
+    away and coming back; a hole raises `LogBroken` and is never skipped.
+    """
+    quiet_since = time.monotonic()
+    while True:
+        try:
+            page = await read(after)
+        except (*LOST, asyncpg.PostgresError) as error:
+            logger.warning("log_unreachable", error=type(error).__name__)
+            await asyncio.sleep(0.5)
+            continue
+        if page or (idle is not None and time.monotonic() - quiet_since >= idle):
+            quiet_since = time.monotonic()
+            after = page[-1].position if page else after
+            yield page
+        if not page:
+            await (wakeups.wait(POLL) if wakeups else asyncio.sleep(POLL))
+
+
+def assert_contiguous(after: int, records: Sequence[Positioned]) -> None:
     """Raise `LogBroken` unless the positions are the next ones, without a gap."""
     if records and (records[0].position != after + 1 or records[-1].position != after + len(records)):
         raise LogBroken(after=after, found=records[0].position)

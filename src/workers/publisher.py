@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,18 +12,16 @@ from aio_pika import Message
 from aio_pika.abc import AbstractConnection, AbstractExchange
 
 from adapters.broker.connection import cancelled_by_us_only, is_blocked
-from adapters.broker.envelope import encode
 from adapters.broker.messages import Heartbeat, batch_message, heartbeat_message
+from adapters.broker.outbox import EncodedBatch
 from adapters.broker.topology import HEARTBEAT
-from eventstore.record import PARTS, Record
+from eventstore.record import PARTS
 from workers.lease import Term
 
 WINDOW = 64
 """Messages that may wait for their confirm."""
 PATIENCE = 5.0
 """Seconds that a message may wait for its confirm, unless the broker has said that it takes nothing for now."""
-MESSAGE_EVENTS = 200
-MESSAGE_BYTES = 256 << 10
 
 _UNCONFIRMED = prometheus.Gauge("afterschool_relay_unconfirmed_messages", "Messages waiting for their confirm.")
 _BLOCKED = prometheus.Gauge("afterschool_relay_blocked", "1 while the broker takes nothing, short of memory or disk.")
@@ -55,18 +53,17 @@ class Publisher:
         self._waiting: dict[asyncio.Task[None], float] = {}
         """Messages without a confirm, oldest first, and since when."""
 
-    async def send_page(self, records: Sequence[Record]) -> None:
+    async def send_page(self, batches: Sequence[EncodedBatch]) -> None:
         """Send the next page of the log; returns when all of it is sent, not when it is confirmed."""
-        last = records[-1]
+        last = batches[-1]
         page = _Page(last.position, last.event_id)
         self._pages.append(page)
-        for own, encoded in in_messages(records):
+        for batch in batches:
             await self._window.acquire()
-            part = own[0].part
-            message = batch_message(own, encoded, prev=self._sent[part], epoch=self._epoch)
+            message = batch_message(batch, prev=self._sent[batch.part], epoch=self._epoch)
             page.unconfirmed += 1
-            self._send(message, str(part)).add_done_callback(lambda task: self._settle(page, task))
-            self._sent[part] = own[-1].position
+            self._send(message, str(batch.part)).add_done_callback(lambda task: self._settle(page, task))
+            self._sent[batch.part] = batch.position
             await asyncio.sleep(0)  # lets it go out while the next one is made
         self._head, self._head_event = last.position, last.event_id
         self._settle(page)
@@ -117,23 +114,3 @@ class Publisher:
             done = self._pages.popleft()
             self._confirmed = done.position, done.event_id
             self._news.set()
-
-
-def in_messages(page: Sequence[Record]) -> Iterator[tuple[list[Record], list[bytes]]]:
-    """Split a page by part, in order, into messages of at most 200 events or 256 KiB; and the envelopes of each."""
-    by_part: dict[int, list[Record]] = defaultdict(list)
-    for record in page:
-        by_part[record.part].append(record)
-    for records in by_part.values():
-        own: list[Record] = []
-        encoded: list[bytes] = []
-        size = 0
-        for record in records:
-            event = encode(record)
-            if own and (len(own) == MESSAGE_EVENTS or size + len(event) > MESSAGE_BYTES):
-                yield own, encoded
-                own, encoded, size = [], [], 0
-            own.append(record)
-            encoded.append(event)
-            size += len(event) + 1
-        yield own, encoded

@@ -15,14 +15,14 @@ from aio_pika.abc import AbstractConnection
 
 from adapters.broker.connection import Connect, cancelled_by_us_only, connected
 from adapters.broker.messages import Heartbeat, heartbeat_message
+from adapters.broker.outbox import EncodedBatch, Outbox
 from adapters.broker.topology import Topology
 from domain.errors import LogBroken
-from eventstore.reader import LogReader, Wakeups
+from eventstore.reader import Wakeups
 from eventstore.record import PARTS
 from workers.lease import Lease, Term
 from workers.publisher import Publisher
 
-PAGE = 5000
 BEAT = 1.0
 """Seconds between heartbeats."""
 PAUSE = 0.5
@@ -43,7 +43,7 @@ class Relay:
     def __init__(
         self,
         lease: Lease,
-        reader: LogReader,
+        outbox: Outbox,
         connect: Connect,
         *,
         groups: Mapping[str, int],
@@ -52,7 +52,7 @@ class Relay:
     ) -> None:
         """Take how to reach the broker, and the groups (name to number of queues) whose queues must be there."""
         self._lease = lease
-        self._reader = reader
+        self._outbox = outbox
         self._connect = connect
         self._groups = groups
         self._topology = topology or Topology()
@@ -103,9 +103,17 @@ class Relay:
         _EPOCH.set(term.epoch)
         group.create_task(self._beat(publisher))
         group.create_task(self._keep_checkpoint(publisher, term))
-        async for page in self._reader.follow(term.position, self._wakeups, limit=PAGE):
+        pages: asyncio.Queue[list[EncodedBatch]] = asyncio.Queue(maxsize=1)
+        group.create_task(self._read(term, pages))
+        while True:
+            page = await pages.get()
             await publisher.send_page(page)
             _HEAD.set(page[-1].position)
+
+    async def _read(self, term: Term, pages: asyncio.Queue[list[EncodedBatch]]) -> None:
+        """Read a page ahead, so that Postgres works while the broker does."""
+        async for page in self._outbox.follow(term.position, self._wakeups):
+            await pages.put(page)
 
     async def _repair(self, term: Term) -> None:
         """See that every queue answers: the failure before may have been the fault of one."""

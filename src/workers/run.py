@@ -41,6 +41,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     """Carry the log to the broker, or stand by for the relay that does, until `stop` is set."""
     # Without a broker, nothing that speaks to one is loaded.
     from adapters.broker.connection import connect  # noqa: PLC0415
+    from adapters.broker.outbox import Outbox  # noqa: PLC0415
     from adapters.broker.topology import STUDENTS  # noqa: PLC0415
     from workers.lease import Lease  # noqa: PLC0415
     from workers.relay import Relay  # noqa: PLC0415
@@ -54,7 +55,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     lease = Lease(pool)
     relay = Relay(
         lease,
-        LogReader(pool),
+        Outbox(pool),
         partial(connect, url, name="afterschool relay", ca_file=settings.rabbitmq_ca_file),
         groups={STUDENTS: settings.broker_queues},
         wakeups=wakeups,

@@ -13,9 +13,9 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from adapters.broker.connection import BROKEN, connect
 from adapters.broker.messages import Batch, Heartbeat, read_message
+from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS, Topology
 from eventstore.connections import PROJECTOR, create_pool
-from eventstore.reader import LogReader
 from eventstore.record import Record
 from tests.eventstore.appends import END, an_append
 from tests.eventstore.conftest import Store
@@ -68,7 +68,7 @@ class Fanout:
         """Return a relay of its own, by way of this address."""
         return Relay(
             lease or Lease(self.pool),
-            LogReader(self.pool),
+            Outbox(self.pool),
             partial(connect, url or self.url, name="tests relay"),
             groups={STUDENTS: QUEUES},
             topology=self.topology,

@@ -8,15 +8,13 @@ from typing import cast
 import pytest
 from aio_pika import Message
 from aio_pika.abc import AbstractExchange
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters.broker.connection import BrokerLost
 from adapters.broker.messages import Batch, Heartbeat, read_message
-from eventstore.record import Record
-from tests.adapters.broker.records import a_record
+from adapters.broker.outbox import EncodedBatch
+from tests.adapters.broker.records import a_batch, a_record
 from workers.lease import Term
-from workers.publisher import MESSAGE_BYTES, MESSAGE_EVENTS, WINDOW, Publisher, in_messages
+from workers.publisher import WINDOW, Publisher
 
 TERM = Term(epoch=3, position=0, event_id=None, forked=False)
 
@@ -69,8 +67,11 @@ def publisher(exchange: HeldExchange, group: asyncio.TaskGroup) -> Publisher:
     return Publisher(cast("AbstractExchange", exchange), TERM, group)
 
 
-def a_page(first: int, last: int, parts: int = 3) -> list[Record]:
-    return [a_record(position, position % parts) for position in range(first, last + 1)]
+def a_page(first: int, last: int, parts: int = 3) -> list[EncodedBatch]:
+    """Return the events at these positions, which go round so many parts, as the outbox would."""
+    records = [a_record(position, position % parts) for position in range(first, last + 1)]
+    own = [[record for record in records if record.part == part] for part in range(parts)]
+    return sorted((a_batch(*some) for some in own if some), key=lambda batch: batch.position)
 
 
 async def test_every_message_names_what_its_part_was_sent_before(publisher: Publisher, exchange: HeldExchange) -> None:
@@ -104,9 +105,7 @@ async def test_only_what_is_confirmed_without_a_hole_counts(publisher: Publisher
 async def test_no_more_than_the_window_is_unconfirmed(
     publisher: Publisher, exchange: HeldExchange, group: asyncio.TaskGroup
 ) -> None:
-    sending = group.create_task(
-        publisher.send_page([a_record(n, n % 64, data="x" * MESSAGE_BYTES) for n in range(1, 100)])
-    )
+    sending = group.create_task(publisher.send_page([a_batch(a_record(n)) for n in range(1, 100)]))
     await settle()
     assert len(exchange.held) == WINDOW
 
@@ -151,24 +150,3 @@ async def test_what_the_library_gives_up_is_never_taken_for_confirmed(error: Bas
 
     assert failure.group_contains(OSError if isinstance(error, OSError) else BrokerLost)
     assert confirmed == []
-
-
-def test_a_message_holds_two_hundred_events_at_most() -> None:
-    page = a_page(1, 500, parts=1)
-
-    assert [len(records) for records, _ in in_messages(page)] == [MESSAGE_EVENTS, MESSAGE_EVENTS, 100]
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2 * MESSAGE_BYTES)), max_size=20))
-def test_a_page_is_cut_by_part_in_order_and_into_messages_of_limited_size(sizes: list[tuple[int, int]]) -> None:
-    page = [a_record(n, part, data=f'"{"x" * size}"') for n, (part, size) in enumerate(sizes, start=1)]
-
-    messages = list(in_messages(page))
-
-    for records, encoded in messages:
-        assert len({record.part for record in records}) == 1
-        assert len(records) == len(encoded)
-        assert len(records) == 1 or sum(map(len, encoded)) <= MESSAGE_BYTES
-    for part in range(6):
-        sent = [record for records, _ in messages for record in records if record.part == part]
-        assert sent == [record for record in page if record.part == part]

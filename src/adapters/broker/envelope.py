@@ -1,12 +1,12 @@
-"""Envelope: an event as a CloudEvent, a batch of them as one JSON text, and back.
+"""Envelope: an event as a CloudEvent in JSON, written by Postgres; and a batch of them read back.
 
 Each is a CloudEvent 1.0 of its own with our columns as extension attributes, so that any CloudEvents library reads it.
 Personal fields travel sealed, as they rest. Data comes back as equal JSON, not as equal bytes: evidence is computed
 from the log alone.
 """
 
-from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from base64 import b64decode
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,48 +19,26 @@ CONTENT_TYPE = "application/cloudevents-batch+json"
 SOURCE = "/afterschool/log"
 TYPE_PREFIX = "afterschool."
 
-
-def encode(record: Record) -> bytes:
-    """Return a record as a CloudEvent in JSON."""
-    event: dict[str, object] = {
-        "specversion": "1.0",
-        "id": str(record.event_id),
-        "source": SOURCE,
-        "type": TYPE_PREFIX + record.type,
-        "subject": str(record.subject or record.stream),
-        "time": record.occurred_at,
-        "datacontenttype": "application/json",
-        "data": orjson.Fragment(record.data),
-        "format": record.format,
-        "position": str(record.position),  # an integer of a CloudEvent has 32 bits
-        "part": record.part,
-        "stream": record.stream,
-        "streamversion": record.version,
-        "schemaversion": record.schema,
-        "commandid": str(record.command_id),
-        "causationid": str(record.causation_id),
-        "correlationid": str(record.correlation_id),
-        "actor": str(record.actor),
-        "recordedat": record.recorded_at,
-    }
-    if record.subject:
-        event["personid"] = str(record.subject)
-    if record.on_behalf_of:
-        event["onbehalfof"] = str(record.on_behalf_of)
-    if record.consent_id:
-        event["consentid"] = str(record.consent_id)
-    if record.traceparent is not None:
-        event["traceparent"] = record.traceparent
-    if record.sealed is not None:
-        event["sealed"] = b64encode(record.sealed).decode()
-    if record.commitment is not None:
-        event["commitment"] = b64encode(record.commitment).decode()
-    return orjson.dumps(event)
-
-
-def batch(events: Iterable[bytes]) -> bytes:
-    """Return encoded events as one CloudEvents batch."""
-    return b"[" + b",".join(events) + b"]"
+# Postgres writes it several times faster than this process could; the position is a text, because an integer of a
+# CloudEvent has 32 bits. `concat` leaves out what is null, and with it the name of the attribute.
+ENVELOPE = f"""
+concat(
+    '{{"specversion":"1.0","id":"', event_id, '","source":"{SOURCE}","type":', to_json('{TYPE_PREFIX}' || type),
+    ',"subject":', to_json(coalesce(subject::text, stream)), ',"time":', to_json(occurred_at),
+    ',"datacontenttype":"application/json","data":', data,
+    ',"format":', format, ',"position":"', position, '","part":', part,
+    ',"stream":', to_json(stream), ',"streamversion":', version, ',"schemaversion":', schema,
+    ',"commandid":"', command_id, '","causationid":"', causation_id, '","correlationid":"', correlation_id,
+    '","actor":"', actor, '","recordedat":', to_json(recorded_at),
+    ',"personid":"' || subject || '"',
+    ',"onbehalfof":"' || on_behalf_of || '"',
+    ',"consentid":"' || consent_id || '"',
+    ',"traceparent":' || to_json(traceparent),
+    ',"sealed":"' || translate(encode(sealed, 'base64'), E'\\n', '') || '"',
+    ',"commitment":"' || translate(encode(commitment, 'base64'), E'\\n', '') || '"',
+'}}')
+"""
+"""A row of `events` as a CloudEvent in JSON, in SQL."""
 
 
 def decode_batch(body: bytes) -> list[Record]:

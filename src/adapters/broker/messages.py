@@ -4,7 +4,6 @@ A batch says behind which position of its part it goes on (`prev`), so that a re
 sparse. A heartbeat says how far each part has been sent, so that a reader sees the loss of a last message as well.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,7 +12,8 @@ from uuid import UUID
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractMessage
 
-from adapters.broker.envelope import CONTENT_TYPE, batch, decode_batch
+from adapters.broker.envelope import CONTENT_TYPE, decode_batch
+from adapters.broker.outbox import EncodedBatch
 from eventstore.record import PARTS, Record
 
 APP = "afterschool"
@@ -50,27 +50,26 @@ class Heartbeat:
     last: tuple[int, ...]
 
 
-def batch_message(records: Sequence[Record], encoded: Sequence[bytes], *, prev: int, epoch: int) -> Message:
-    """Return the message with these records of one part, of which `encoded` are the envelopes."""
-    first, last = records[0], records[-1]
+def batch_message(batch: EncodedBatch, *, prev: int, epoch: int) -> Message:
+    """Return the message with this batch."""
     return Message(
-        batch(encoded),
+        batch.body,
         content_type=CONTENT_TYPE,
         content_encoding="utf-8",
         delivery_mode=DeliveryMode.PERSISTENT,
-        message_id=f"{first.part}-{first.position}-{last.position}",
-        timestamp=last.recorded_at,
+        message_id=f"{batch.part}-{batch.first}-{batch.position}",
+        timestamp=datetime.now(UTC),
         type=EVENTS,
         app_id=APP,
         headers={
             "schema": SCHEMA,
-            "part": first.part,
-            "first": first.position,
-            "last": last.position,
-            "count": len(records),
+            "part": batch.part,
+            "first": batch.first,
+            "last": batch.position,
+            "count": batch.events,
             "prev": prev,
             "epoch": epoch,
-            **({"traceparent": last.traceparent} if last.traceparent else {}),
+            **({"traceparent": batch.traceparent} if batch.traceparent else {}),
         },
     )
 

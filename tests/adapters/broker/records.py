@@ -1,11 +1,13 @@
-"""Records: any row that the log may hold."""
+"""Records: any row that the log may hold, and batches of them as Python would write them."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import orjson
 from hypothesis import strategies as st
 
+from adapters.broker.outbox import EncodedBatch
 from eventstore.record import Record
 
 UUIDS = st.uuids()
@@ -38,6 +40,45 @@ RECORDS = st.builds(
     sealed=st.none() | st.binary(max_size=80),
     commitment=st.none() | st.binary(min_size=32, max_size=32),
 )
+
+
+def cloud_event(record: Record) -> dict[str, object]:
+    """Return the record as a CloudEvent."""
+    event = {
+        "specversion": "1.0",
+        "id": str(record.event_id),
+        "source": "/afterschool/log",
+        "type": f"afterschool.{record.type}",
+        "subject": str(record.subject or record.stream),
+        "time": record.occurred_at,
+        "datacontenttype": "application/json",
+        "data": orjson.loads(record.data),
+        "format": record.format,
+        "position": str(record.position),
+        "part": record.part,
+        "stream": record.stream,
+        "streamversion": record.version,
+        "schemaversion": record.schema,
+        "commandid": str(record.command_id),
+        "causationid": str(record.causation_id),
+        "correlationid": str(record.correlation_id),
+        "actor": str(record.actor),
+        "recordedat": record.recorded_at,
+        "personid": record.subject and str(record.subject),
+        "onbehalfof": record.on_behalf_of and str(record.on_behalf_of),
+        "consentid": record.consent_id and str(record.consent_id),
+        "traceparent": record.traceparent,
+        "sealed": None if record.sealed is None else b64encode(record.sealed).decode(),
+        "commitment": None if record.commitment is None else b64encode(record.commitment).decode(),
+    }
+    return {name: value for name, value in event.items() if value is not None}
+
+
+def a_batch(*records: Record) -> EncodedBatch:
+    """Return these records of one part as one batch."""
+    first, last = records[0], records[-1]
+    body = orjson.dumps([cloud_event(record) for record in records])
+    return EncodedBatch(first.part, first.position, last.position, len(records), last.event_id, last.traceparent, body)
 
 
 def a_record(position: int, part: int = 0, *, data: str = "{}", sealed: bytes | None = None) -> Record:

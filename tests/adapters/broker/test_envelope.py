@@ -1,25 +1,73 @@
-"""Envelope: what goes in comes out, and any CloudEvents library can read it."""
+"""Envelope: Postgres writes what any CloudEvents library reads, and what goes in comes out."""
 
+from datetime import datetime
+
+import asyncpg
 import orjson
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.broker.envelope import batch, decode_batch, encode
-from eventstore.record import Record
-from tests.adapters.broker.records import RECORDS, a_record
+from adapters.broker.envelope import ENVELOPE, decode_batch
+from eventstore.record import COLUMNS, Record
+from tests.adapters.broker.records import RECORDS, a_record, cloud_event
+
+TYPES = (
+    *(
+        "smallint",
+        "bigint",
+        "smallint",
+        "text",
+        "int",
+        "uuid",
+        "text",
+        "smallint",
+        "uuid",
+        "uuid",
+        "uuid",
+        "uuid",
+        "uuid",
+    ),
+    *("uuid", "uuid", "text", "timestamptz", "timestamptz", "json", "bytea", "bytea"),
+)
 
 
-@given(st.lists(RECORDS, max_size=5))
-def test_records_come_back_as_they_were(records: list[Record]) -> None:
-    assert decode_batch(batch(map(encode, records))) == records
+def joined(envelopes: list[str]) -> bytes:
+    return f"[{','.join(envelopes)}]".encode()
 
 
-@given(RECORDS)
-def test_a_cloudevents_library_reads_each_event_by_itself(record: Record) -> None:
-    event = JSONFormat().read(CloudEvent, encode(record))
+async def written(database: str, records: list[Record], *, timezone: str = "UTC") -> list[str]:
+    """Return the envelopes that Postgres writes of these rows."""
+    row = ", ".join(f"${n}::{name}" for n, name in enumerate(TYPES, start=1))
+    connection = await asyncpg.connect(database, server_settings={"timezone": timezone})
+    try:
+        return [
+            await connection.fetchval(f"select {ENVELOPE} from (values ({row})) as events ({COLUMNS})", *record)
+            for record in records
+        ]
+    finally:
+        await connection.close()
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(RECORDS, max_size=20))
+async def test_records_come_back_as_they_were(database: str, records: list[Record]) -> None:
+    envelopes = await written(database, records)
+
+    assert decode_batch(joined(envelopes)) == records
+    for record, envelope in zip(records, envelopes, strict=True):
+        times = {name: datetime.fromisoformat(orjson.loads(envelope)[name]) for name in ("time", "recordedat")}
+        assert orjson.loads(envelope) | times == cloud_event(record)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(record=RECORDS)
+async def test_a_cloudevents_library_reads_each_event_by_itself(database: str, record: Record) -> None:
+    [envelope] = await written(database, [record])
+
+    event = JSONFormat().read(CloudEvent, envelope)
 
     assert event.get_id() == str(record.event_id)
     assert event.get_type() == f"afterschool.{record.type}"
@@ -29,10 +77,24 @@ def test_a_cloudevents_library_reads_each_event_by_itself(record: Record) -> Non
     assert int(event.get_extension("position")) == record.position
 
 
-def test_the_attributes_of_an_event_are_what_cloudevents_allows() -> None:
-    [event] = orjson.loads(batch([encode(a_record(2**40, sealed=b"sealed"))]))
+async def test_a_server_in_another_time_zone_tells_the_same_time(database: str) -> None:
+    record = a_record(1)
 
-    for name, value in event.items():
+    assert decode_batch(joined(await written(database, [record], timezone="Asia/Kolkata"))) == [record]
+
+
+async def test_no_text_can_break_out_of_its_attribute(database: str) -> None:
+    record = a_record(1)._replace(
+        stream='s","part":5,"x":"', type='T","data":{},"y":"', traceparent='"}]', subject=None
+    )
+
+    assert decode_batch(joined(await written(database, [record]))) == [record]
+
+
+async def test_the_attributes_of_an_event_are_what_cloudevents_allows(database: str) -> None:
+    [envelope] = await written(database, [a_record(2**40, sealed=b"sealed" * 30)])
+
+    for name, value in orjson.loads(envelope).items():
         assert name.isascii()
         assert name.isalnum()
         assert name == name.lower()
