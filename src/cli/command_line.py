@@ -13,6 +13,7 @@ COMMANDS = {
     "migrate": "Bring the database's schema up to date.",
     "status": "Show whether everything is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",
+    "parked": "Look after events that could not be folded.",
     "keys": "Rotate the master key that wraps everyone's keys.",
     "demo": "Make accounts to try the system with.",
 }

@@ -28,6 +28,8 @@ class Retried(NamedTuple):
 
     applied: int
     still_parked: int
+    position: int
+    """Of the last event that was folded; 0 without any. Cached values from before it are stale."""
 
 
 def is_poison(error: BaseException) -> bool:
@@ -111,7 +113,7 @@ async def retry(
 
     The caller tells Redis afterwards that the student's cached values are stale.
     """
-    applied = still = 0
+    applied = still = position = 0
     async with connection.transaction():
         for cursor in await _lock_cursors(connection, student_id):
             name, generation, _ = cursor
@@ -139,17 +141,17 @@ async def retry(
                 min(remaining, default=0),
                 poison[0].error if poison else "",
             )
-            folded = len(records) - len(remaining)
+            folded = [record.position for record in records if record.position not in remaining]
             await connection.execute(
                 """
                 update read.cursors set applied = applied + $4, parked = parked - $4
                 where (projection, generation, part) = ($1, $2, $3)
                 """,
                 *cursor,
-                folded,
+                len(folded),
             )
-            applied, still = applied + folded, still + len(remaining)
-    return Retried(applied, still)
+            applied, still, position = applied + len(folded), still + len(remaining), max([position, *folded])
+    return Retried(applied, still, position)
 
 
 async def discard(connection: asyncpg.pool.PoolConnectionProxy, student_id: UUID, position: int) -> int:

@@ -220,14 +220,14 @@ class Projector:
                 await projection.write(connection, fold(projection, flowing), generation)
             if poison:
                 await park(connection, name, generation, poison)
-            for record in (record for one in poison for record in one.records):
-                outcome.parked[name, generation, record.part] += 1
+            set_aside = {record.position for one in poison for record in one.records}
             for record in new:
-                outcome.applied[name, generation, record.part] += 1
+                counter = outcome.parked if record.position in set_aside else outcome.applied
+                counter[name, generation, record.part] += 1
             for record in own:
-                if key := projection.cache_key(student_of(record)):
+                key = projection.cache_key(student_of(record))
+                if key and record.position not in set_aside:
                     outcome.stale[key] = max(record.position, outcome.stale.get(key, 0))
-        outcome.applied.subtract(outcome.parked)
         return outcome
 
     async def _advance(self, connection: Connection, told: Sequence[Told], cursors: Cursors, outcome: Outcome) -> None:

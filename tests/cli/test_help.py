@@ -14,7 +14,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
     for name in COMMANDS:
         app = import_module(f"cli.{name}").app
         for command in app.registered_commands:
-            yield (name, command.callback.__name__) if app.info.name == name else (name,)
+            yield (name, command.name or command.callback.__name__) if app.info.name == name else (name,)
 
 
 @pytest.mark.parametrize("command", list(every_command()), ids=" ".join)

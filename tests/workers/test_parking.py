@@ -47,7 +47,8 @@ class Clinic:
     async def retry(self, student: UUID) -> tuple[int, int]:
         projections = {projection.name: projection for projection in (UserProfiles(), self.records, self.summaries)}
         async with self.platform.pool.acquire() as connection:
-            return await retry(connection, projections, student)
+            applied, still, _ = await retry(connection, projections, student)
+            return applied, still
 
     async def discard(self, student: UUID, position: int) -> int:
         async with self.platform.pool.acquire() as connection:
