@@ -1,8 +1,10 @@
 """Reachability: whether each machine answers, how fast, and where it should be; never with which password."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,6 +14,9 @@ from adapters.cache import Cache
 from adapters.settings import Settings, on_this_machine
 from eventstore.connections import LOST
 from projections.cache import CacheAway
+
+if TYPE_CHECKING:
+    from cli.queues import Queue
 
 PATIENCE = 2.0
 """Seconds that a machine has to answer."""
@@ -67,12 +72,30 @@ async def reach_auth(settings: Settings) -> Reachability:
         return await _reach("auth", settings.supabase_url, ask)
 
 
+async def reach_rabbitmq(settings: Settings) -> "tuple[Reachability, list[Queue]]":
+    """Look at the projectors' queues, where there is a broker."""
+    from adapters.broker.connection import BROKEN  # noqa: PLC0415  only with a broker
+    from cli.queues import read_queues  # noqa: PLC0415
+
+    assert settings.rabbitmq_url  # noqa: S101  there is a broker
+    queues: list[Queue] = []
+
+    async def ask() -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                queues.extend(await read_queues(settings))
+        except BROKEN as error:
+            raise OSError from error
+
+    return await _reach("rabbitmq", settings.rabbitmq_url.get_secret_value(), ask), queues
+
+
 async def _reach(name: str, url: str, ask: Callable[[], Awaitable[None]]) -> Reachability:
     started = time.perf_counter()
     try:
         await ask()
     except (*LOST, asyncpg.PostgresError, CacheAway, httpx.HTTPError, httpx.InvalidURL) as error:
-        problem = type(error.__cause__ if isinstance(error, CacheAway) else error).__name__
+        problem = type(error.__cause__ or error).__name__
         return Reachability(name=name, address=_address(url), milliseconds=None, problem=problem)
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     return Reachability(name=name, address=_address(url), milliseconds=milliseconds)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import asyncpg
 import typer
@@ -15,11 +16,17 @@ from rich.table import Table
 from adapters.migrations import known_migrations
 from adapters.settings import Settings, load_settings
 from cli.exits import FAILED, plain_errors
-from cli.reachability import PATIENCE, Reachability, reach_auth, reach_postgres, reach_valkey
-from cli.reader_positions import ReaderPosition, read_head, read_positions
+from cli.reachability import PATIENCE, Reachability, reach_auth, reach_postgres, reach_rabbitmq, reach_valkey
+from projections.positions import ReaderPosition, RelayPosition, read_head, read_positions, read_relay
+
+if TYPE_CHECKING:
+    from cli.queues import Queue
 
 TOO_LATE = 10.0
 """Seconds behind the log from which a reader is a problem."""
+
+TOO_LONG = 60.0
+"""Seconds from which an open transaction is a problem: it holds back what Postgres can clean up."""
 
 app = typer.Typer()
 
@@ -41,6 +48,11 @@ class Status:
     head: int | None
     """Last position of the log; None where it cannot be read."""
     readers: list[ReaderPosition]
+    """The relay among them, where there is a broker."""
+    queues: "list[Queue]"
+    """Of the broker; none without one."""
+    oldest_transaction: float | None
+    """Seconds for which the oldest open transaction of this database has been open; None where that is not known."""
 
     @property
     def problems(self) -> list[str]:
@@ -54,6 +66,14 @@ class Status:
                 found.append(f"{reader.name} disagrees with the log about the past and must be rebuilt")
             elif reader.lag_seconds > TOO_LATE:
                 found.append(f"{reader.name} is {reader.lag_seconds:.1f} s behind the log")
+            if reader.parked:
+                found.append(f"{reader.name} has {reader.parked:,} parked events: afterschool parked list")
+            if isinstance(reader, RelayPosition) and not reader.leads:
+                found.append("no relay leads")
+        found += [f"the broker has no queue {queue.name}" for queue in self.queues if queue.consumers is None]
+        found += [f"nobody reads the queue {queue.name}" for queue in self.queues if queue.consumers == 0]
+        if (self.oldest_transaction or 0) > TOO_LONG:
+            found.append(f"a transaction has been open for {self.oldest_transaction:.0f} s")
         return found
 
 
@@ -63,10 +83,11 @@ def status(
 ) -> None:
     """Show whether everything is up and how far each reader has come.
 
-    Lists the machines (Postgres, Valkey, the auth service), the schema, the log's last position, and for each
-    projection the position of its slowest part, the events it has not folded yet and the age of the oldest of them.
-    Ends with 0 when all is well, with 1 when something is away, a schema is not the code's, or a reader is more than
-    10 s late.
+    Lists the machines (Postgres, Valkey, the auth service, RabbitMQ where there is one), the schema, the log's last
+    position, and for each projection and the relay the position of the slowest part, the events it has not dealt with
+    yet and the age of the oldest of them; and of each queue how much waits in it and how many read it. Ends with 0 when
+    all is well, with 1 when something is away, a schema is not the code's, a reader is more than 10 s late, events are
+    parked, no relay leads, nobody reads a queue, or a transaction has been open for a minute.
 
     Example: afterschool status --json
     """
@@ -84,7 +105,11 @@ async def read_status(settings: Settings) -> Status:
     """Ask every machine once, one after the other: asked together, each would wait for the others' handshakes."""
     postgres, valkey = await reach_postgres(settings), await reach_valkey(settings)
     auth = await reach_auth(settings)
-    schema, head, readers = None, None, list[ReaderPosition]()
+    machines, queues = [postgres, valkey, auth], list["Queue"]()
+    if settings.rabbitmq_url:
+        rabbitmq, queues = await reach_rabbitmq(settings)
+        machines.append(rabbitmq)
+    schema, head, readers, oldest = None, None, list[ReaderPosition](), None
     if postgres.is_up:
         connection = await asyncpg.connect(
             settings.database_url.get_secret_value(),
@@ -95,9 +120,19 @@ async def read_status(settings: Settings) -> Status:
             schema = await _read_schema(connection)
             with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # the schema says it already
                 head, readers = await read_head(connection), await read_positions(connection)
+                readers += [await read_relay(connection)] if settings.rabbitmq_url else []
+            oldest = await connection.fetchval(_OLDEST)
         finally:
             await connection.close()
-    return Status(machines=[postgres, valkey, auth], schema=schema, head=head, readers=readers)
+    return Status(
+        machines=machines, schema=schema, head=head, readers=readers, queues=queues, oldest_transaction=oldest
+    )
+
+
+_OLDEST = """
+select extract(epoch from max(clock_timestamp() - xact_start))::float8 from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
 
 
 async def _read_schema(connection: asyncpg.Connection) -> Schema:
@@ -114,22 +149,38 @@ def _as_json(found: Status) -> dict[str, object]:
 
 
 def _show(found: Status, console: Console) -> None:
-    machines = Table("machine", "address", "", box=None, padding=(0, 3, 0, 0))
-    for machine in found.machines:
-        state = f"[green]up[/], {machine.milliseconds} ms" if machine.is_up else f"[red]away[/] ({machine.problem})"
-        machines.add_row(machine.name, escape(machine.address), state)
-    console.print(machines, "")
+    states = [
+        (one.name, escape(one.address), f"[green]up[/], {one.milliseconds} ms" if one.is_up else _away(one))
+        for one in found.machines
+    ]
+    console.print(_table(("machine", "address", ""), states), "")
     if found.schema:
         console.print(f"schema   {found.schema.applied or 'empty'}\n")
     if found.head is not None:
-        readers = Table("reader", box=None, padding=(0, 3, 0, 0))
-        for heading in ("position", "events behind", "seconds behind"):
-            readers.add_column(heading, justify="right")
-        readers.add_row("log", f"{found.head:,}")
-        for reader in found.readers:
-            readers.add_row(reader.name, f"{reader.position:,}", f"{reader.lag_events:,}", f"{reader.lag_seconds:.1f}")
-        console.print(readers, "")
+        headings = "reader", "position", "events behind", "seconds behind", "parked"
+        rows = [
+            (one.name, f"{one.position:,}", f"{one.lag_events:,}", f"{one.lag_seconds:.1f}", f"{one.parked:,}")
+            for one in found.readers
+        ]
+        console.print(_table(headings, [("log", f"{found.head:,}"), *rows], numbers=True), "")
+    if found.queues:
+        waiting = [(one.name, f"{one.messages:,}", str(one.consumers or "none")) for one in found.queues]
+        console.print(_table(("queue", "messages", "readers"), waiting, numbers=True), "")
     for problem in found.problems:
         console.print(f"[red]{escape(problem)}[/]", soft_wrap=True)
     if not found.problems:
         console.print("[green]All is well.[/]")
+
+
+def _away(machine: Reachability) -> str:
+    return f"[red]away[/] ({machine.problem})"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Table:
+    first, *others = headings
+    table = Table(first, box=None, padding=(0, 3, 0, 0))
+    for heading in others:
+        table.add_column(heading, justify="right" if numbers else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -185,3 +185,61 @@ async def test_people_read_a_table_and_nobodys_name(terminal: Terminal, store: S
     assert all(name in shown.stdout for name in (*READERS, "postgres", "valkey", "auth", "log", "All is well."))
     assert NAME not in shown.output
     assert EMAIL not in shown.output
+
+
+@pytest.mark.usefixtures("auth")
+async def test_parked_events_are_a_problem(terminal: Terminal, store: Store, redis_url: str, database: str) -> None:
+    await practise(store, await register(store), "fractions")
+    await fold_everything(store, redis_url)
+    owner = await asyncpg.connect(database)
+    await owner.execute("update read.cursors set parked = 3 where projection = 'progress_summary' and part = 7")
+    await owner.close()
+
+    exit_code, status = await read(terminal)
+
+    assert exit_code == 1
+    assert status["problems"] == ["progress_summary has 3 parked events: afterschool parked list"]
+
+
+@pytest.mark.usefixtures("auth")
+async def test_the_relay_and_every_queue_are_looked_at_where_there_is_a_broker(
+    terminal: Terminal, store: Store, redis_url: str, rabbitmq: str
+) -> None:
+    await practise(store, await register(store), "fractions")
+    await fold_everything(store, redis_url)
+
+    exit_code, status = await read(terminal, AFTERSCHOOL_RABBITMQ_URL=rabbitmq, AFTERSCHOOL_BROKER_QUEUES="3")
+    shown = await terminal("status", AFTERSCHOOL_RABBITMQ_URL=rabbitmq, AFTERSCHOOL_BROKER_QUEUES="3")
+
+    assert exit_code == 1
+    assert [machine["name"] for machine in status["machines"] if machine["up"]][-1] == "rabbitmq"
+    relay = next(reader for reader in status["readers"] if reader["name"] == "relay")
+    assert (relay["position"], relay["lag_events"], relay["leads"]) == (0, 2, False)
+    missing = [f"the broker has no queue afterschool.students.v1.{n}-of-3" for n in range(3)]
+    assert status["problems"] == ["no relay leads", *missing]
+    assert all(problem in shown.stdout for problem in status["problems"])
+
+
+@pytest.mark.usefixtures("auth")
+async def test_a_broker_that_is_away_is_named_without_its_password(terminal: Terminal, database: str) -> None:
+    del database
+    _, status = await read(terminal, AFTERSCHOOL_RABBITMQ_URL=f"amqp://nobody:secret@127.0.0.1:{free_port()}/")
+
+    assert [problem for problem in status["problems"] if problem.startswith("rabbitmq")] == [
+        "rabbitmq is away (AMQPConnectionError)"
+    ]
+    assert "secret" not in json.dumps(status)
+
+
+@pytest.mark.usefixtures("auth")
+async def test_a_transaction_left_open_is_a_problem(
+    terminal: Terminal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.status.TOO_LONG", 0.05)
+    forgotten = await asyncpg.connect(database)
+    await forgotten.execute("begin; select 1; select pg_sleep(0.1)")
+
+    _, status = await read(terminal)
+    await forgotten.close()
+
+    assert any(problem.startswith("a transaction has been open for") for problem in status["problems"])
