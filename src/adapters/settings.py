@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     max_header_bytes: int = Field(default=16_384, ge=1024, le=65_536)
     header_seconds: float = Field(default=10.0, gt=0, le=60)
     body_seconds: float = Field(default=15.0, gt=0, le=120)
+    live_streams: int = Field(default=1000, ge=0, le=4000)
+    """Live streams that one process holds open before a new one is answered 503; each has a socket."""
+    live_streams_of_account: int = Field(default=10, ge=1)
+    """Live streams that one account holds open at one process before a new one is answered 429."""
     append_queue: int = Field(default=10_000, ge=1)
     """Commands that may wait for the appender before new ones are answered 503."""
 

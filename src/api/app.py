@@ -18,13 +18,15 @@ from api.docs import add_docs
 from api.envelope import Envelope
 from api.errors import on_error, on_http_exception, on_lost
 from api.health import Readiness
+from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
-from api.routes import auth, health, problems, progress, users
+from api.routes import auth, health, live, problems, progress, users
 from domain.errors import AfterschoolError, Unavailable
-from eventstore.connections import LOST
+from eventstore.connections import APP, LOST
+from eventstore.reader import Wakeups
 
-ROUTES = (*progress.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *problems.ROUTES)
+ROUTES = (*progress.ROUTES, *live.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *problems.ROUTES)
 
 SWEEP_SECONDS = 60
 """How often an API process finishes registrations that a crash left half done."""
@@ -42,7 +44,10 @@ OpenBackend = Callable[[Settings], AbstractAsyncContextManager[Backend]]
 
 
 def create_app(
-    settings: Settings, open_backend: OpenBackend = open_backend, registry: CollectorRegistry = REGISTRY
+    settings: Settings,
+    open_backend: OpenBackend = open_backend,
+    registry: CollectorRegistry = REGISTRY,
+    pace: Pace = PACE,
 ) -> FastAPI:
     """Return the application; its backend is opened when it starts and closed when it stops."""
 
@@ -51,11 +56,22 @@ def create_app(
         async with open_backend(settings) as backend:
             app.state.backend = backend
             app.state.readiness = readiness_of(backend)
-            sweeping = asyncio.create_task(sweep(backend.registrations), name="sweeping registrations")
+            wakeups = Wakeups(settings.database_url.get_secret_value(), APP)
+            tasks = {
+                asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
+                asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
+            }
             yield
-            sweeping.cancel()
-            await asyncio.wait({sweeping})
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
+    streams = Streams(
+        most=settings.live_streams,
+        most_of_one=settings.live_streams_of_account,
+        pace=pace,
+        registry=registry,
+    )
     app = FastAPI(
         title="Afterschool",
         version=version("afterschool"),
@@ -69,6 +85,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.settings = settings
+    app.state.streams = streams
     app.router.routes[:0] = ROUTES  # before FastAPI's own, because the first match wins and these are the many
     app.add_exception_handler(AfterschoolError, on_error)
     app.add_exception_handler(HTTPException, on_http_exception)

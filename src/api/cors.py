@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from api.errors import OriginNotAllowed, answer_error
 
-_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "Traceparent")
+_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Traceparent")
 _SHOWN = ("Event-Position", "Stale-By", "Retry-After", "Location")
 
 

@@ -80,6 +80,14 @@ class QuotaExceeded(errors.Refused):
     """Too many requests; wait as long as Retry-After says."""
 
 
+class TooManyStreams(errors.Refused):
+    """This account has as many live streams open as it may; end one of them first."""
+
+
+class StreamsTaken(errors.Unavailable):
+    """The server has as many live streams open as it takes, or is about to stop; try again shortly."""
+
+
 class TooManyConnections(errors.Unavailable):
     """The server has as many connections as it takes; try again shortly."""
 
@@ -124,6 +132,7 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.IdempotencyKeyReused: Problem(422, "Idempotency-Key reused"),
     errors.PositionAhead: Problem(422, "Position ahead"),
     QuotaExceeded: Problem(429, "Quota exceeded", retry_after=1),
+    TooManyStreams: Problem(429, "Too many streams", retry_after=5),
     HeadersTooLarge: Problem(431, "Headers too large"),
     errors.AfterschoolError: Problem(500, "Failure"),
     errors.LogBroken: Problem(500, "Log broken"),
@@ -135,6 +144,7 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.TooContended: Problem(503, "Too contended", retry_after=1),
     errors.IdentityUnavailable: Problem(503, "Identity unavailable", retry_after=1),
     TooManyConnections: Problem(503, "Too many connections", retry_after=1),
+    StreamsTaken: Problem(503, "Streams taken", retry_after=5),
     NotReady: Problem(503, "Not ready", retry_after=1),
 }
 

@@ -15,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from api.errors import HeadersTooLarge, RequestMalformed, RequestTooSlow, TooManyConnections, render
 from domain.errors import AfterschoolError
 
+HANG_UP = "hang-up"
+"""Extension of a request's scope: its `call` drops the connection and whatever the other side has not taken yet."""
+
 _SEPARATORS = len(": \r\n")
 _LINGER = 1.0
 """Seconds for which a refused connection is still listened to."""
@@ -74,6 +77,7 @@ class _LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._part = "headers"
         super().on_message_begin()
+        self.scope["extensions"] = {HANG_UP: {"call": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
         if self._received > self.limits.header_bytes and self._header_bytes() > self.limits.header_bytes:

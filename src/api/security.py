@@ -96,14 +96,15 @@ class Glancing:
         add_security(route, optional=False)
 
 
-async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID) -> None:
+async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID, *, fresh: bool = False) -> None:
     """Raise `NotAllowed` unless the viewer is this student or a guardian; unknown ids are refused alike.
 
-    A refusal is never decided on remembered state: the link may have been made by another process.
+    A refusal is never decided on remembered state: the link may have been made by another process. `fresh` asks the log
+    for a permission, too.
     """
     if viewer.user_id == student_id:
         return
-    user, from_memory = await backend.log.aggregates.get(User, viewer.user_id)
+    user, from_memory = await backend.log.aggregates.get(User, viewer.user_id, fresh=fresh)
     if from_memory and not (user and may_follow(user, student_id)):
         user, _ = await backend.log.aggregates.get(User, viewer.user_id, fresh=True)
     if user is None or not may_follow(user, student_id):

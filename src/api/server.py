@@ -1,6 +1,7 @@
 """Server: the API as a process, on uvicorn with limits on everything a stranger may send."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +12,7 @@ from adapters.memory import settle_memory
 from adapters.settings import Settings
 from adapters.wiring import open_backend
 from api.app import create_app
+from api.live import Streams
 from api.metrics import metrics_listener
 from api.protocol import Limits, limited
 
@@ -20,6 +22,19 @@ IDLE_SECONDS = 30
 """How long a connection may rest between requests."""
 STOP_SECONDS = 1
 """How long requests under way may take to end when the process is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which waits for streams to end, and here ends them first."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving: streams say that they end, requests under way are answered."""
+        self._streams.end()
+        await super().shutdown(sockets)
 
 
 def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
@@ -44,7 +59,7 @@ def build_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, app.state.streams)
 
 
 def serve(settings: Settings, master_keys: Callable[[], str] | None = None) -> None:

@@ -38,17 +38,22 @@ class Editor:
         name = re.search(r"^# @name (\w+)$", block, re.MULTILINE)
         text = "\n".join(line for line in block.splitlines()[1:] if not line.startswith("#"))
         head, _, body = VARIABLE.sub(lambda found: self._variables[found[1]], text).strip().partition("\n\n")
-        request, *headers = head.splitlines()
-        method, address = request.split(" ")
+        line, *headers = head.splitlines()
+        method, address = line.split(" ")
         fields = dict(header.split(": ", 1) for header in headers)
-        answer = await self._client.request(method, address, headers=fields, content=body)
+        request = self._client.build_request(method, address, headers=fields, content=body)
+        answer = await self._client.send(request, stream=True)
+        if answer.headers["content-type"] == "text/event-stream":  # it has no end
+            await answer.aclose()
+        else:
+            await answer.aread()
         for field, value in answer.json().items() if name else ():
             self._variables[f"{name and name[1]}.response.body.{field}"] = str(value)
         return answer
 
 
 @pytest.mark.usefixtures("projector")
-async def test_every_request_in_the_file_is_answered_with_success(terminal: Terminal, api: httpx.AsyncClient) -> None:
+async def test_every_requestin_the_file_is_answered_with_success(terminal: Terminal, api: httpx.AsyncClient) -> None:
     accounts = {a["who"]: a for a in json.loads((await terminal("demo", "accounts", "--json")).stdout)}
     variables = dict(re.findall(r"^@(\w+) = (.+)$", FILE, re.MULTILINE))
     for name in variables.keys() - {"api"}:
