@@ -21,6 +21,7 @@ from api.health import Readiness
 from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
+from api.readers import ReaderMetrics
 from api.routes import auth, health, live, problems, progress, users
 from domain.errors import AfterschoolError, Unavailable
 from eventstore.connections import APP, LOST
@@ -60,12 +61,16 @@ def create_app(
             tasks = {
                 asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
                 asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
+                asyncio.create_task(
+                    readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"
+                ),
             }
             yield
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
+    readers = ReaderMetrics(registry)
     streams = Streams(
         most=settings.live_streams,
         most_of_one=settings.live_streams_of_account,
