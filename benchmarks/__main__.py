@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, over_http, projector, verify, visible
+from benchmarks import append, over_http, projector, relay, verify, visible
 from benchmarks.figure import GOALS, Figure
 from benchmarks.machine import Machine, running_machine
 
@@ -34,6 +34,8 @@ BENCHMARKS = (
     Benchmark(("post_progress_vs_noop",), over_http.measure_post, over_http.profile_post),
     Benchmark(("get_progress_vs_noop", "get_progress_vs_bare"), over_http.measure_get, over_http.profile_get),
     Benchmark(("visible_p50_ms", "visible_p99_ms"), visible.measure, visible.profile),
+    Benchmark(("visible_broker_p50_ms", "visible_broker_p99_ms"), visible.measure_broker, visible.profile_broker),
+    Benchmark(("relay_vs_aio_pika",), relay.measure, relay.profile),
     Benchmark(("projector_vs_single",), projector.measure, projector.profile),
     Benchmark(("verify_events_per_second",), verify.measure, verify.profile),
 )
@@ -72,6 +74,7 @@ async def _measure(benchmarks: list[Benchmark], seconds: float) -> list[Figure]:
             with console.status(", ".join(benchmark.names)):
                 await machine.settle()
                 measured = await benchmark.measure(machine, seconds)
+                await machine.stop_broker()
             figures += measured
             for figure in measured:
                 console.print(f"  {figure.name:<28} {_number(figure.value):>10} {figure.unit}")

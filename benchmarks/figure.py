@@ -34,7 +34,12 @@ GOALS = {
     "get_progress_vs_bare": Goal(0.4, 0.7),
     "visible_p50_ms": Goal(15, 5, less_is_better=True),
     "visible_p99_ms": Goal(100, 30, less_is_better=True),
+    "visible_broker_p50_ms": Goal(30, 10, less_is_better=True),
+    "visible_broker_p99_ms": Goal(150, 50, less_is_better=True),
+    "relay_vs_aio_pika": Goal(0.5, 0.9),
     "projector_vs_single": Goal(30, 60),
+    "projector_broker_vs_single": Goal(30, 60),
+    "rebuild_vs_copy": Goal(0.3, 0.6),
     "verify_events_per_second": Goal(200_000, 1_000_000),
 }
 

@@ -1,6 +1,7 @@
 """Machine: a durable Postgres and a Valkey of our own in a temporary directory, and fresh databases for one run."""
 
 import json
+import os
 import shutil
 import tempfile
 from base64 import b64encode
@@ -15,6 +16,7 @@ from uuid import uuid4
 import asyncpg
 
 from adapters.embedded.postgres import EmbeddedPostgres
+from adapters.embedded.rabbitmq import EmbeddedRabbitMQ, require_rabbitmq
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
 
@@ -26,6 +28,27 @@ class Machine:
         self.directory = directory
         self.redis_url = valkey.url
         self._postgres = postgres
+        self._broker: EmbeddedRabbitMQ | None = None
+
+    async def broker(self) -> str:
+        """Return the address of a RabbitMQ: the one that the environment names, else a node of our own.
+
+        Raises `DidNotStart` where none is installed.
+        """
+        if given := os.environ.get("AFTERSCHOOL_RABBITMQ_URL"):
+            return given
+        if self._broker is None:
+            require_rabbitmq()
+            broker = EmbeddedRabbitMQ(self.directory / "rabbitmq")
+            await broker.start()
+            self._broker = broker
+        return self._broker.url
+
+    async def stop_broker(self) -> None:
+        """Stop our own node, if there is one, so that other figures need not share the machine with it."""
+        if self._broker:
+            await self._broker.stop()
+            self._broker = None
 
     async def fresh_database(self) -> str:
         """Make a database with every migration applied and return its address."""
@@ -77,7 +100,9 @@ async def running_machine() -> AsyncIterator[Machine]:
     try:
         await postgres.start()
         await valkey.start()
-        yield Machine(directory, postgres, valkey)
+        machine = Machine(directory, postgres, valkey)
+        yield machine
+        await machine.stop_broker()
     finally:
         await valkey.stop()
         await postgres.stop()

@@ -95,7 +95,7 @@ async def _projecting(machine: Machine, events: int) -> AsyncIterator[Run]:
     """Fill a log and stand a projector at its beginning."""
     dsn = await machine.fresh_database()
     async with open_log(dsn) as store:
-        await _fill(store, islice(assist17(), events))
+        await fill(store, islice(assist17(), events))
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, PROJECTOR, size=3)
         stack.push_async_callback(pool.close)
@@ -106,7 +106,7 @@ async def _projecting(machine: Machine, events: int) -> AsyncIterator[Run]:
     await machine.drop_database(dsn)
 
 
-async def _fill(store: OpenLog, lines: Iterable[Line]) -> None:
+async def fill(store: OpenLog, lines: Iterable[Line]) -> None:
     """Register each student at their first answer and record the answers in order, 256 at a time."""
     students: dict[str, UUID] = {}
     remaining = iter(lines)

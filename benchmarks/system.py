@@ -28,7 +28,7 @@ class Student(NamedTuple):
 
 
 class System:
-    """The auth stand-in, the API with its routes that do nothing, a bare application, and perhaps the projector."""
+    """The auth stand-in, the API with routes that do nothing, a bare application, and perhaps projector and relay."""
 
     def __init__(self, directory: Path, environment: dict[str, str], port: int, profile: Path | None) -> None:
         self.port = port
@@ -42,6 +42,7 @@ class System:
         self.api = self._program("api", serve, port, "/health/ready")
         self.bare = self._program("bare", ["benchmarks.server", "--bare", str(self.bare_port)])
         self.projector = self._program("projector", ["cli.main", "project"])
+        self.relay = self._program("relay", ["cli.main", "relay"])
 
     async def register(self, how_many: int) -> list[Student]:
         """Register invented students over HTTP and sign them in, one after the other."""
@@ -82,9 +83,9 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    machine: Machine, *, projector: bool, bare: bool = False, profile: Path | None = None
+    machine: Machine, *, projector: bool, broker: str = "", bare: bool = False, profile: Path | None = None
 ) -> AsyncIterator[System]:
-    """Start the parts and stop them again."""
+    """Start the parts and stop them again; with the address of a broker, the relay too."""
     dsn = await machine.fresh_database()
     directory = Path(mkdtemp(dir=machine.directory))
     port = free_port()
@@ -94,6 +95,7 @@ async def running_system(
         "DATABASE_URL": dsn,
         "REDIS_URL": machine.redis_url,
         "SUPABASE_URL": f"http://127.0.0.1:{free_port()}",
+        **({"RABBITMQ_URL": broker} if broker else {}),
         **{f"{name.upper()}_FILE": str(file) for name, file in ensure_keys(directory, data_exists=False).items()},
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -103,6 +105,7 @@ async def running_system(
             system.auth,
             system.api,
             *([system.projector] if projector else []),
+            *([system.relay] if broker else []),
             *([system.bare] if bare else []),
         ):
             stack.push_async_callback(part.stop)

@@ -1,6 +1,7 @@
-"""Visible: from the answer of a POST until a plain GET shows it, at 200 commands a second, tailing the log.
+"""Visible: from the answer of a POST until a plain GET shows it, at 200 commands a second; tailing, and by the broker.
 
-The API, the projector, Postgres, Valkey and this client are processes of their own. Commands are sent at their time
+The API, the projector, Postgres, Valkey and this client are processes of their own; with the broker, RabbitMQ and the
+relay as well. Commands are sent at their time
 whether or not earlier ones are answered. Every fourth is then looked for, without `min_position`, until the summary's
 `as_of.position` has reached the `Event-Position` of its answer; looking for all of them would be most of the load.
 """
@@ -31,20 +32,38 @@ LOOK_AGAIN = 0.001
 
 async def measure(machine: Machine, seconds: float) -> list[Figure]:
     """Milliseconds until visible, the middle one and the ninety-ninth of a hundred, over fifteen seconds or more."""
-    async with running_system(machine, projector=True) as system:
-        seen = await _watch(system, await system.register(STUDENTS), max(AT_LEAST_SECONDS, seconds))
-    percentiles = quantiles(seen, n=100)
-    peer = f"no peer: {len(seen)} of the commands at {PER_SECOND}/s"
-    return [
-        Figure(name="visible_p50_ms", value=percentiles[49], unit="ms", peer=peer),
-        Figure(name="visible_p99_ms", value=percentiles[98], unit="ms", peer=peer),
-    ]
+    return await _measure(machine, seconds, "visible")
+
+
+async def measure_broker(machine: Machine, seconds: float) -> list[Figure]:
+    """Measure the same with relay, RabbitMQ and a projector that it feeds."""
+    return await _measure(machine, seconds, "visible_broker", broker=await machine.broker())
 
 
 async def profile(machine: Machine, seconds: float) -> Stats:
     """Profile the API meanwhile; the projector has a figure and a profile of its own."""
+    return await _profile(machine, seconds)
+
+
+async def profile_broker(machine: Machine, seconds: float) -> Stats:
+    """Profile the API meanwhile; relay and projector have figures and profiles of their own."""
+    return await _profile(machine, seconds, broker=await machine.broker())
+
+
+async def _measure(machine: Machine, seconds: float, name: str, broker: str = "") -> list[Figure]:
+    async with running_system(machine, projector=True, broker=broker) as system:
+        seen = await _watch(system, await system.register(STUDENTS), max(AT_LEAST_SECONDS, seconds))
+    percentiles = quantiles(seen, n=100)
+    peer = f"no peer: {len(seen)} of the commands at {PER_SECOND}/s"
+    return [
+        Figure(name=f"{name}_p50_ms", value=percentiles[49], unit="ms", peer=peer),
+        Figure(name=f"{name}_p99_ms", value=percentiles[98], unit="ms", peer=peer),
+    ]
+
+
+async def _profile(machine: Machine, seconds: float, broker: str = "") -> Stats:
     found = machine.directory / "profile"
-    async with running_system(machine, projector=True, profile=found) as system:
+    async with running_system(machine, projector=True, broker=broker, profile=found) as system:
         await _watch(system, await system.register(STUDENTS), seconds)
     return Stats(str(found))
 
