@@ -29,6 +29,16 @@ class Figures:
     completed: int = 0
     time_spent: int = 0
 
+    def count(self, score: int, at: datetime, position: int, *, completed: bool, time_spent: int) -> None:
+        """Take one record in."""
+        if self.last_at is None or at > self.last_at or (at == self.last_at and position > self.last_position):
+            self.last_score, self.last_at, self.last_position = score, at, position
+        self.records += 1
+        self.score_sum += score
+        self.best_score = max(self.best_score, score)
+        self.completed += completed
+        self.time_spent += time_spent
+
     def add(self, other: "Figures") -> None:
         """Take other records in."""
         if other.last_at is None:

@@ -1,6 +1,6 @@
 """Progress records: every practice report as one row; the view `progress` serves it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 from uuid import UUID
 
@@ -17,9 +17,10 @@ class ProgressRecords:
     tables = ("progress_records",)
     handles: ClassVar[frozenset[str]] = frozenset({ProgressRecorded.TOPIC})
 
-    def fold(self, events: Sequence[Seen]) -> list[Row]:
+    def fold(self, events: Iterable[Seen], onto: list[Row] | None = None) -> list[Row]:
         """Return a row for each report."""
-        return [
+        rows = [] if onto is None else onto
+        rows += [
             (
                 event.originator_id,
                 record.position,
@@ -36,6 +37,7 @@ class ProgressRecords:
             for event, record in events
             if isinstance(event, ProgressRecorded)
         ]
+        return rows
 
     def rows(self, changes: list[Row]) -> dict[str, list[Row]]:
         """Return the rows."""

@@ -35,6 +35,7 @@ def cache_key(student_id: UUID) -> str:
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NOTHING = Amount(0, 0)
 
 
 @dataclass(slots=True)
@@ -49,11 +50,12 @@ class Summary:
 
     def take_in(self, event: ProgressRecorded, position: int) -> None:
         """Add one practice report."""
-        at = event.timestamp
-        figures = Figures(1, event.score, event.score, event.score, at, position, event.completed, event.time_spent)
-        self.topics[event.subject, event.topic, event.source].add(figures)
-        slot, amount = slot_of(at), Amount(1, event.time_spent)
-        self.activity[slot] = self.activity[slot].plus(amount) if slot in self.activity else amount
+        at, slot = event.timestamp, slot_of(event.timestamp)
+        records, time_spent = self.activity.get(slot, _NOTHING)
+        self.activity[slot] = Amount(records + 1, time_spent + event.time_spent)
+        self.topics[event.subject, event.topic, event.source].count(
+            event.score, at, position, completed=event.completed, time_spent=event.time_spent
+        )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -66,17 +68,17 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def fold(events: Iterable[Seen]) -> dict[UUID, Summary]:
-    """Fold events, in position order, into each student's sums."""
-    summaries: dict[UUID, Summary] = {}
+def fold(events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
+    """Fold events, in position order, into each student's sums; into those of earlier events, if there are any."""
+    summaries = defaultdict(Summary) if onto is None else onto
     for event, record in events:
         match event:
-            case UserRegistered(role="student"):
-                summary = summaries.setdefault(event.originator_id, Summary())
-                summary.timezone = event.timezone
             case ProgressRecorded():
-                summary = summaries.setdefault(event.originator_id, Summary())
+                summary = summaries[event.originator_id]
                 summary.take_in(event, record.position)
+            case UserRegistered(role="student"):
+                summary = summaries[event.originator_id]
+                summary.timezone = event.timezone
             case _:
                 continue
         summary.position, summary.recorded_at = record.position, record.recorded_at
@@ -148,9 +150,9 @@ class ProgressSummaries:
     tables = ("progress_students", "progress_topics", "progress_activity")
     handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProgressRecorded.TOPIC})
 
-    def fold(self, events: Sequence[Seen]) -> dict[UUID, Summary]:
+    def fold(self, events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
         """Fold a batch into what it adds to each student's sums."""
-        return fold(events)
+        return fold(events, onto)
 
     def rows(self, changes: Mapping[UUID, Summary]) -> dict[str, list[tuple[object, ...]]]:
         """Return each student's line, sums and activity."""

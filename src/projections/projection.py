@@ -1,6 +1,6 @@
 """Projection: what every read model offers its projector; it folds in memory and writes once per batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -34,8 +34,8 @@ class Projection(Protocol):
     def handles(self) -> frozenset[str]:
         """Public names of the events it folds."""
 
-    def fold(self, events: Sequence[Seen]) -> Any:  # noqa: ANN401  each read model has a shape of its own
-        """Fold events, in position order, into what changes."""
+    def fold(self, events: Iterable[Seen], onto: Any = None) -> Any:  # noqa: ANN401  each has a shape of its own
+        """Fold events, in position order, into what changes; onto what earlier events changed, which it takes over."""
 
     def rows(self, changes: Any) -> Mapping[str, Sequence[tuple[object, ...]]]:  # noqa: ANN401
         """Return the changes as rows, by table; those of a whole history are what the tables hold of it."""

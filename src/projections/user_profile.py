@@ -1,6 +1,6 @@
 """User profile: who someone is, as the contract's UserProfile; personal columns stay sealed until they are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     sealed: bytes
 
 
-def fold(events: Sequence[Seen]) -> list[Row]:
+def fold(events: Iterable[Seen]) -> list[Row]:
     """Return the row of each user who registers."""
     return [
         Row(
@@ -96,9 +96,9 @@ class UserProfiles:
     tables = ("user_profile",)
     handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC})
 
-    def fold(self, events: Sequence[Seen]) -> list[Row]:
+    def fold(self, events: Iterable[Seen], onto: list[Row] | None = None) -> list[Row]:
         """Return the rows that change."""
-        return fold(events)
+        return [*(onto or ()), *fold(events)]
 
     def rows(self, changes: list[Row]) -> dict[str, list[Row]]:
         """Return the rows."""

@@ -25,6 +25,7 @@ from eventstore.record import Record
 from projections.cache import CacheAway, Values
 from projections.projection import Projection, Seen
 from workers.gaps import LIMIT, Told, complete, find_gaps, read_gaps
+from workers.generations import Cursor
 from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
 from workers.subscription import Delivery, Slice, Subscription
 
@@ -56,14 +57,11 @@ Key = tuple[str, int, int]
 """Projection, generation and part."""
 
 
-class Cursor(NamedTuple):
-    """How far a projection's generation has folded a part, and how many events of it are parked."""
-
-    position: int
-    parked: int
-
-
 Cursors = dict[Key, Cursor]
+
+
+class GenerationsChanged(Exception):
+    """A generation was attached, switched or dropped while this transaction waited for its cursors."""
 
 
 class Outcome(NamedTuple):
@@ -133,8 +131,10 @@ class Projector:
 
         That is one transaction, or several where much is missing. `apart` parks what cannot be folded, else it raises.
         """
-        while not await self._apply(delivery.slices, apart=apart):
-            pass
+        is_all = False
+        while not is_all:
+            with suppress(GenerationsChanged):
+                is_all = await self._apply(delivery.slices, apart=apart)
         await self.refresh_cache()
 
     async def _apply(self, slices: Sequence[Slice], *, apart: bool) -> bool:
@@ -231,26 +231,36 @@ class Projector:
         return outcome
 
     async def _advance(self, connection: Connection, told: Sequence[Told], cursors: Cursors, outcome: Outcome) -> None:
-        """Move the locked cursors to where their parts were told up to, unless they are beyond it."""
+        """Move the locked cursors to where their parts were told up to, unless they are beyond it.
+
+        This statement's look at the generations comes after the locks: one that was attached while they were waited
+        for would otherwise stay behind until something happens in its part.
+        """
         ends = {part.part: part for part in told}
         behind = [key for key, cursor in cursors.items() if key[2] in ends and cursor.position < ends[key[2]].position]
         if not behind:
             return
-        await connection.execute(
+        generations = await connection.fetchval(
             """
-            update read.cursors as c
-            set position = moved.position, event_id = moved.event_id,
-                applied = c.applied + moved.applied, parked = c.parked + moved.parked
-            from unnest($1::text[], $2::int[], $3::smallint[], $4::bigint[], $5::uuid[], $6::bigint[], $7::int[])
-                as moved(projection, generation, part, position, event_id, applied, parked)
-            where (c.projection, c.generation, c.part) = (moved.projection, moved.generation, moved.part)
+            with moving as (
+                update read.cursors as c
+                set position = moved.position, event_id = moved.event_id,
+                    applied = c.applied + moved.applied, parked = c.parked + moved.parked
+                from unnest($1::text[], $2::int[], $3::smallint[], $4::bigint[], $5::uuid[], $6::bigint[], $7::int[])
+                    as moved(projection, generation, part, position, event_id, applied, parked)
+                where (c.projection, c.generation, c.part) = (moved.projection, moved.generation, moved.part)
+            )
+            select count(*) from read.generations where projection = any($8) and state <> 'filling'
             """,
             *(list(column) for column in zip(*behind, strict=True)),
             [ends[key[2]].position for key in behind],
             [ends[key[2]].event_id for key in behind],
             [outcome.applied[key] for key in behind],
             [outcome.parked[key] for key in behind],
+            list(self._projections),
         )
+        if generations != len({(name, generation) for name, generation, _ in cursors}):
+            raise GenerationsChanged
 
 
 class _Fold:

@@ -1,6 +1,6 @@
 """Poisonous: read models that cannot fold some reports, until they are mended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from projections.progress_records import ProgressRecords, Row
@@ -17,10 +17,11 @@ class PoisonousSummaries(ProgressSummaries):
     def __init__(self) -> None:
         self.mended = False
 
-    def fold(self, events: Sequence[Seen]) -> dict[UUID, Summary]:
+    def fold(self, events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
+        events = list(events)
         if not self.mended and any(getattr(event, "score", 0) == POISON for event, _ in events):
             raise ArithmeticError("a score that nobody expected")
-        return super().fold(events)
+        return super().fold(events, onto)
 
 
 class PoisonousRecords(ProgressRecords):

@@ -1,0 +1,68 @@
+"""Generations: rebuilding, switching and comparing the read models of a test's platform."""
+
+import asyncpg
+
+from eventstore.codec import decode
+from projections.projection import Projection, Seen
+from projections.students import STUDENTS
+from tests.workers.conftest import Platform
+from workers.filling import FLUSH
+from workers.rebuild import Rebuilt, rebuild
+
+READ_MODELS: dict[str, Projection] = {projection.name: projection for projection in STUDENTS}
+SUMMARIES = READ_MODELS["progress_summary"]
+
+Connection = asyncpg.Pool | asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+
+async def rebuilt(platform: Platform, projection: Projection = SUMMARIES, *, flush: int = FLUSH) -> list[Rebuilt]:
+    """Rebuild a read model and return every step."""
+    return [step async for step in rebuild(platform.store.dsn, projection, flush=flush)]
+
+
+async def rows_of(connection: Connection, projection: Projection, generation: int) -> list[str]:
+    """Return every row of a generation as text, in one fixed order."""
+    rows = []
+    for table in projection.tables:
+        found = await connection.fetch(
+            f'select t::text as row from read.{table}_g{generation} as t order by t::text collate "C"'
+        )
+        rows += [f"{table} {row['row']}" for row in found]
+    return rows
+
+
+async def cursors_of(connection: Connection, projection: Projection, generation: int) -> list[tuple[object, ...]]:
+    """Return part, position, event id, applied and parked of every cursor that has moved."""
+    rows = await connection.fetch(
+        """
+        select part, position, event_id, applied, parked from read.cursors
+        where projection = $1 and generation = $2 order by part
+        """,
+        projection.name,
+        generation,
+    )
+    return [tuple(row) for row in rows]
+
+
+async def states_of(connection: Connection, projection: Projection = SUMMARIES) -> dict[int, str]:
+    """Return the states of a read model's generations."""
+    rows = await connection.fetch(
+        "select generation, state from read.generations where projection = $1 order by 1", projection.name
+    )
+    return {row["generation"]: row["state"] for row in rows}
+
+
+async def assert_alike(platform: Platform, projection: Projection, one: int, other: int) -> None:
+    """Hold a generation's rows and cursors against another's, in one snapshot, and the other's against the log."""
+    async with platform.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        rows = await rows_of(connection, projection, one)
+        assert rows == await rows_of(connection, projection, other)
+        assert await cursors_of(connection, projection, one) == await cursors_of(connection, projection, other)
+        positions = {part: position for part, position, *_ in await cursors_of(connection, projection, other)}
+    records = [
+        record
+        for record in await platform.store.reader.read(0, limit=1_000_000)
+        if record.type in projection.handles and record.position <= positions[record.part]  # type: ignore[operator]
+    ]
+    made = projection.rows(projection.fold([Seen(decode(record), record) for record in records]))
+    assert len(rows) == sum(map(len, made.values()))
