@@ -24,7 +24,7 @@ OTHER_BODY = 80_000
 
 @dataclass
 class Device:
-    """One student's device: it never sends a new command before the last one is settled or given up."""
+    """One student's device, which repeats what it sent until it is answered or given up."""
 
     http: httpx.AsyncClient
     journal: Journal
@@ -49,12 +49,11 @@ class Device:
         tokens = (await self._insist("POST", "/auth/login", account)).json()
         self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
 
-    async def live(self, until: asyncio.Event) -> None:
-        """Do one thing after another."""
-        doings = [self.report] * 12 + [self.report_at_once, self.hang_up, self.hang_up_and_repeat]
+    async def do_something(self) -> None:
+        """Do one thing or another."""
+        doings = [self.report] * 12 + [self.report_at_once, self.hang_up, self.hang_up_and_repeat, self.report_many]
         doings += [self.reuse_a_key, self.read_all_i_know, self.read_all_i_know, self.read]
-        while not until.is_set():
-            await self.chance.choice(doings)()
+        await self.chance.choice(doings)()
 
     async def report(self) -> None:
         """Send a report until it is acknowledged."""
@@ -64,6 +63,10 @@ class Device:
         """Send the same report on several connections."""
         sent = self._new()
         await asyncio.gather(*(self._settle(sent) for _ in range(times)))
+
+    async def report_many(self, reports: int = 5) -> None:
+        """Send several reports at once."""
+        await asyncio.gather(*(self._settle(self._new()) for _ in range(reports)))
 
     async def report_and_read_at_once(self) -> None:
         """Report while others, a parent perhaps, read: their reads race the projector to the cache."""
@@ -97,23 +100,29 @@ class Device:
 
     async def read_all_i_know(self) -> None:
         """Read a summary that holds everything this device was told of."""
-        body = await self._read(self.known)
-        position = json.loads(body)["as_of"]["position"]
+        await self.is_shown_all_i_know()
+
+    async def is_shown_all_i_know(self) -> bool:
+        """Read it and tell whether it does not say that something is missing."""
+        read = await self._read(self.known)
+        position = json.loads(read.body)["as_of"]["position"]
         if position < self.shown:
             self.journal.complaints.append(f"as_of went back from {self.shown} to {position}")
         self.shown = position
+        return not read.stale_by
 
     async def read(self) -> None:
         """Read whatever summary is at hand."""
         await self._read(None)
 
-    async def _read(self, min_position: int | None, after: float = 0.0) -> bytes:
+    async def _read(self, min_position: int | None, after: float = 0.0) -> Read:
         await asyncio.sleep(after)
         query = "" if min_position is None else f"?min_position={min_position}"
         answer = await self._insist("GET", f"/progress/{self.student}{query}")
         stale_by = int(answer.headers.get("stale-by", 0))
-        self.journal.reads.append(Read(self.student, answer.content, min_position, stale_by))
-        return answer.content
+        read = Read(self.student, answer.content, min_position, stale_by)
+        self.journal.reads.append(read)
+        return read
 
     def _new(self) -> Sent:
         self.number += 1

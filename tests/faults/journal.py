@@ -1,7 +1,8 @@
 """Journal: everything clients sent and were answered, to be held against the log afterwards."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 
@@ -39,6 +40,12 @@ class Journal:
     statuses: Counter[str] = field(default_factory=Counter)
     """Answers by method and status, and errors by name."""
     faults: Counter[str] = field(default_factory=Counter)
+    story: list[str] = field(default_factory=list)
+    """What happened, in order."""
+    recoveries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Seconds from the end of a fault, by its kind, until everything known at that moment was folded again."""
+    poisoned: dict[str, int] = field(default_factory=dict)
+    """Students of whom the log holds an event that no projector can fold, and where it is."""
     complaints: list[str] = field(default_factory=list)
     """What a client saw that it must never see."""
 
@@ -49,5 +56,23 @@ class Journal:
 
     def summary(self) -> str:
         """Say how much happened."""
-        done = f"acknowledged {self.acknowledged} of {len(self.sent)}"
-        return f"{done}; faults: {dict(self.faults)}; answers: {dict(self.statuses)}"
+        acknowledged = self.acknowledged
+        return "\n".join(
+            (
+                f"commands: {len(self.sent)} sent, {acknowledged} acknowledged, nobody told of the others",
+                f"answers: {_in_words(self.statuses)}",
+                f"faults: {self.faults.total()}: {_in_words(self.faults)}",
+                f"students with an event that cannot be folded: {len(self.poisoned)}",
+                "seconds to recover (number of times, median, longest):",
+                *(
+                    f"  {kind:<40} {len(seconds):>4} {median(seconds):>6.2f} {max(seconds):>6.2f}"
+                    for kind, seconds in sorted(self.recoveries.items())
+                ),
+                f"last happenings: {', '.join(self.story[-12:])}",
+                f"of what was acknowledged, at most {3 / max(acknowledged, 1):.2g} can get lost (95 %, if none did)",
+            )
+        )
+
+
+def _in_words(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

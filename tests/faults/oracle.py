@@ -14,10 +14,19 @@ from zoneinfo import ZoneInfo
 Row = Mapping[str, Any]
 
 LOG = """
-select position, part, stream, version, event_id, type, subject, command_id, occurred_at, recorded_at,
-    data::text as data
+select position, part, stream, version, event_id, type, schema, subject, command_id, occurred_at,
+    recorded_at, data::text as data
 from events order by position
 """
+
+SCHEMA = 1
+"""Of all events that this release knows."""
+HANDLED = {
+    "user_profile": {"UserRegistered"},
+    "progress_records": {"ProgressRecorded"},
+    "progress_summary": {"UserRegistered", "ProgressRecorded"},
+}
+"""Which events each projection folds."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,32 @@ class Life:
         return self.registered["position"], self.registered["recorded_at"]
 
 
-def lives(rows: Iterable[Row]) -> dict[str, Life]:
-    """Return the students of a log."""
+def poisoned(rows: Iterable[Row]) -> dict[str, int]:
+    """Return whose events a projector cannot all fold, and the position of the first that it cannot."""
+    return {str(row["subject"]): row["position"] for row in reversed(list(rows)) if row["schema"] != SCHEMA}
+
+
+def parked(rows: Sequence[Row]) -> set[tuple[str, int]]:
+    """Return by projection the positions that are set aside: a student's first impossible event and what follows."""
+    first = poisoned(rows)
+    return {
+        (projection, row["position"])
+        for row in rows
+        if row["position"] >= first.get(str(row["subject"]), len(rows) + 1)
+        for projection, handled in HANDLED.items()
+        if row["type"] in handled
+    }
+
+
+def lives(rows: Sequence[Row]) -> dict[str, Life]:
+    """Return the students of a log; of each, what comes before an event that cannot be folded."""
     registered: dict[str, Row] = {}
     reports: dict[str, list[Report]] = {}
+    first_poison = poisoned(rows)
     for row in rows:
         student, data = str(row["subject"]), json.loads(row["data"])
+        if row["position"] >= first_poison.get(student, len(rows) + 1):
+            continue
         if row["type"] == "UserRegistered" and data["role"] == "student":
             registered[student] = row
         elif row["type"] == "ProgressRecorded":

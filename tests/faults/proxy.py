@@ -64,6 +64,11 @@ class Proxy:
         self.reset()
         await asyncio.gather(*self._tasks)
 
+    @property
+    def is_used(self) -> bool:
+        """Tell whether anything is connected."""
+        return bool(self._links)
+
     def cut(self, towards: Towards, *, after: int = 0, reset: bool = False) -> None:
         """Let so many more bytes pass in one direction, then end that connection (by RST if `reset`), once."""
         self._cut = _Cut(towards, after, reset)

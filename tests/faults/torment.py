@@ -5,15 +5,28 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Self
+from uuid import UUID
 
 import httpx
 
 from tests.faults.clients import ZONES, Device
+from tests.faults.fanout_cards import FanoutCards
 from tests.faults.journal import Journal
+from tests.faults.meddler import Meddler
+from tests.faults.poison import poison
 from tests.faults.proxy import Proxy, Towards
 from tests.faults.system import System
+from tests.workers.running import eventually
 
 RESIDENTS = 6
+QUEUES = 4
+"""Of the readers, as the machine has them by default."""
+ENOUGH_REPORTS = 250
+"""Reports after which a resident moves away, so that the oracle can work out everybody's history in time."""
+PAUSE = 0.15
+"""Seconds for which a resident does nothing, at most: all parts of the system share this machine with the clients."""
+RECOVERY = 60.0
+"""Seconds after which a system that has not recovered from one fault never will."""
 Chance = random.Random
 
 
@@ -26,7 +39,7 @@ class Torment:
         self._journal = journal
         self._chance = chance
         self._deck: list[str] = []
-        self._cards: dict[str, Callable[[], Awaitable[None]]] = {
+        self.cards: dict[str, Callable[[], Awaitable[None]]] = {
             "kill api": self._killing("api"),
             "kill projector": self._killing("projector"),
             "kill postgres": self._killing("postgres"),
@@ -46,17 +59,32 @@ class Torment:
         }
 
     async def go_on(self, seconds: float) -> None:
-        """Deal faults for so long."""
+        """Deal faults for so long; some meet what is broken already."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while loop.time() < until:
             if not self._deck:
-                self._deck = list(self._cards)
+                self._deck = list(self.cards)
                 self._chance.shuffle(self._deck)
             await asyncio.sleep(self._chance.uniform(0.1, 2.0))
-            card = self._deck.pop()
-            self._journal.faults[card] += 1
-            await self._cards[card]()
+            await self.deal(self._deck.pop())
+
+    async def deal(self, card: str) -> None:
+        """Let one thing happen, and every second time let it heal."""
+        self._journal.story.append(card)
+        await self.cards[card]()
+        self._journal.faults[card] += 1
+        if self._chance.random() < 0.5:
+            await self._heal(card)
+            self._journal.story[-1] += f" (healed after {self._journal.recoveries[card][-1]:.1f} s)"
+
+    async def _heal(self, card: str) -> None:
+        """Wait until everything is up and all that the log holds now is folded, without anybody's help."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        head = await self._system.head()
+        await eventually(lambda: self._system.is_well(head), within=RECOVERY)
+        self._journal.recoveries[card].append(loop.time() - began)
 
     def _killing(self, *parts: str) -> Callable[[], Awaitable[None]]:
         async def kill() -> None:
@@ -100,6 +128,7 @@ class Town:
         self._system = system
         self._chance = Chance(seed)
         self._residents: list[Device] = []
+        self._victims: list[Device] = []
         self._arrived = 0
         self._machines = AsyncExitStack()
 
@@ -108,7 +137,13 @@ class Town:
         limits = httpx.Limits(max_connections=40)
         client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._proxy.port}", timeout=5, limits=limits)
         self._http = await self._machines.enter_async_context(client)
-        self._torment = Torment(self._system, self._proxy, self.journal, self._chance)
+        chance = Chance(self._chance.random())
+        self._torment = Torment(self._system, self._proxy, self.journal, chance)
+        self._torment.cards["poison"] = self._poison
+        if self._system.second:
+            url = self._system.environment["AFTERSCHOOL_RABBITMQ_URL"]
+            meddler = await self._machines.enter_async_context(Meddler(url, QUEUES, Chance(self._chance.random())))
+            self._torment.cards |= FanoutCards(self._system, self._system.second, meddler, chance).deck()
         self._residents = [self._newcomer() for _ in range(RESIDENTS)]
         await asyncio.gather(*(device.sign_up() for device in self._residents))
         return self
@@ -120,18 +155,22 @@ class Town:
         """Let everybody live while everything is tormented; then everybody reports and reads once more, and rests."""
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for device in self._residents:
-                group.create_task(device.live(over))
+            for home in range(RESIDENTS):
+                group.create_task(self._reside(home, over))
             group.create_task(self._welcome(over))
+            if not self._victims:
+                await self._torment.deal("poison")
             await self._torment.go_on(seconds)
             over.set()
         self._proxy.come_back()
+        if self._system.second:
+            self._system.second.come_back()
         await asyncio.gather(*(device.report_and_read_at_once() for device in self._residents))
         await self._system.settle()
 
     async def look(self) -> None:
-        """Let every resident read what there is to read."""
-        for device in self._residents:
+        """Let every resident, and whoever is parked, read what there is to read."""
+        for device in (*self._residents, *self._victims):
             await device.read_all_i_know()
             await device.read()
 
@@ -141,6 +180,16 @@ class Town:
         chance, zone = Chance(self._chance.random()), ZONES[number % len(ZONES)]
         return Device(self._http, self.journal, chance, f"device{number}", zone)
 
+    async def _reside(self, home: int, over: asyncio.Event) -> None:
+        """Let somebody live at a home, and somebody else after them."""
+        while not over.is_set():
+            if self._residents[home].number >= ENOUGH_REPORTS:
+                newcomer = self._newcomer()
+                await newcomer.sign_up()
+                self._residents[home] = newcomer
+            await self._residents[home].do_something()
+            await asyncio.sleep(self._chance.uniform(0, PAUSE))
+
     async def _welcome(self, over: asyncio.Event) -> None:
         """Let one after the other sign up, report and read, and leave."""
         while not over.is_set():
@@ -149,3 +198,17 @@ class Town:
             for doing in (newcomer.read_all_i_know, newcomer.report, newcomer.read_all_i_know, newcomer.hang_up):
                 await doing()
             await newcomer.report_and_read_at_once()
+            await asyncio.sleep(PAUSE)
+
+    async def _poison(self) -> None:
+        """Let the log get an event that nobody can fold; what its student reports later waits behind it."""
+        victim = self._newcomer()
+        await victim.sign_up()
+        await victim.report()
+        await eventually(victim.is_shown_all_i_know)
+        dsn = self._system.environment["AFTERSCHOOL_DATABASE_URL"]
+        position = await poison(dsn, UUID(victim.student))
+        self.journal.poisoned[victim.student] = victim.known = position
+        self._victims.append(victim)
+        await victim.report_many()
+        await victim.read_all_i_know()

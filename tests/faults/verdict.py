@@ -40,7 +40,8 @@ def check_journal(journal: Journal, rows: Sequence[oracle.Row]) -> None:
     """Whatever was acknowledged is there once, as it was sent and answered; nothing is there that nobody sent."""
     sent: Sending = {(s.student, s.body["time_spent"]): s for s in journal.sent}
     assert len(sent) == len(journal.sent)
-    reports = [row for row in rows if row["type"] == "ProgressRecorded"]
+    assert oracle.poisoned(rows) == journal.poisoned
+    reports = [row for row in rows if row["type"] == "ProgressRecorded" and row["schema"] == oracle.SCHEMA]
     in_log = [(str(row["subject"]), json.loads(row["data"])["time_spent"]) for row in reports]
 
     assert [key for key, count in Counter(in_log).items() if count > 1] == []
@@ -77,6 +78,7 @@ def check_reads(journal: Journal, everyone: dict[str, oracle.Life]) -> None:
         assert shown == oracle.summary(life.until(position), day)
         if read.min_position is not None and not read.stale_by:
             assert life.until(read.min_position).last[0] <= position
+            assert read.min_position < journal.poisoned.get(read.student, read.min_position + 1)
 
 
 async def check_read_models(connection: asyncpg.Connection, everyone: dict[str, oracle.Life]) -> None:
@@ -84,6 +86,34 @@ async def check_read_models(connection: asyncpg.Connection, everyone: dict[str, 
     expected = oracle.read_models(everyone)
     for name, query in oracle.READ_MODELS.items():
         assert sorted(tuple(row) for row in await connection.fetch(query)) == expected[name], name
+
+
+async def check_counts(connection: asyncpg.Connection, rows: Sequence[oracle.Row]) -> None:
+    """In every part each projection has folded or set aside every event it handles, and set aside what it must."""
+    stored = await connection.fetch("select projection, position from read.parked_events where generation = 1")
+    assert {tuple(row) for row in stored} == oracle.parked(rows)
+
+    cursors = await connection.fetch(
+        "select projection, part, position, applied, parked from read.cursors where generation = 1"
+    )
+    reached = {(cursor["projection"], cursor["part"]): cursor["position"] for cursor in cursors}
+    handled, aside = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
+    parked = oracle.parked(rows)
+    for row in rows:
+        for projection, types in oracle.HANDLED.items():
+            key = projection, row["part"]
+            if row["type"] in types and row["position"] <= reached[key]:
+                handled[key] += 1
+                aside[key] += (projection, row["position"]) in parked
+    for cursor in cursors:
+        key = cursor["projection"], cursor["part"]
+        assert (cursor["applied"], cursor["parked"]) == (handled[key] - aside[key], aside[key]), key
+
+
+async def check_relay(connection: asyncpg.Connection, rows: Sequence[oracle.Row]) -> None:
+    """The relay's checkpoint is the head of the log: the broker has confirmed all of it."""
+    [checkpoint] = await connection.fetch("select position, event_id from fanout.relay")
+    assert tuple(checkpoint) == (rows[-1]["position"], rows[-1]["event_id"])
 
 
 async def is_redis_true(redis: Redis, everyone: dict[str, oracle.Life], at_least: int = 0) -> bool:
