@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from adapters.embedded.auth.key_file import load_keys
 from adapters.settings import Settings
 from adapters.wiring import Backend
 from api.live import Pace
@@ -42,6 +45,11 @@ async def test_what_happens_from_now_on_is_told_at_once(
         start = await anext(events)
         position = await record(client, student, report)
         event = await anext(events)
+        for _ in range(5):
+            later = await record(client, student, report)
+            recorded = time.monotonic()
+            assert (await anext(events)).id == str(later)
+            assert time.monotonic() - recorded < 1
 
     (stored,) = await api.backend.reader.read(position - 1, limit=1)
     assert (start.type, start.id, start.data) == ("start", str(head), {"position": head})
@@ -237,25 +245,18 @@ async def test_a_heartbeat_comes_while_nothing_happens(settings: Settings, stude
     assert {event.id for event in told[1:]} == {""}
 
 
-async def open_session(redis_url: str, person: Person, seconds: float) -> tuple[Person, int]:
-    """Let a made-up token stand for someone until then, or until Redis forgets it."""
-    expires_at = int(time.time() + seconds)
-    redis = Redis.from_url(redis_url)
-    for name, value in {"user_id": person.id, "session_id": uuid4(), "expires_at": expires_at}.items():
-        await redis.hset(session_key("opaque"), name, str(value))
-    await redis.aclose()
-    return Person(person.id, person.email, "opaque", ""), expires_at
-
-
 async def end_of(events: AsyncIterator[Told]) -> Told:
     *_, last = [event async for event in events]
     return last
 
 
-async def test_the_stream_ends_when_the_token_does(redis_url: str, api: Process, student: Person) -> None:
-    holder, expires_at = await open_session(redis_url, student, 2.5)
+async def test_the_stream_ends_when_the_token_does(machine: Path, api: Process, student: Person) -> None:
+    claims = jwt.decode(student.token, options={"verify_signature": False})
+    expires_at = int(time.time() + 3.5)
+    key = load_keys(machine / "auth.json").signing[0]
+    token = jwt.encode({**claims, "exp": expires_at}, key.private, "ES256", {"kid": key.kid})
 
-    async with Reader(api.url, holder, student).connect() as events:
+    async with Reader(api.url, Person(student.id, student.email, token, ""), student).connect() as events:
         end = await asyncio.wait_for(end_of(events), 10)
 
     assert (end.type, end.data) == ("end", {"reason": "token-refused"})
@@ -264,12 +265,13 @@ async def test_the_stream_ends_when_the_token_does(redis_url: str, api: Process,
 
 
 async def test_the_stream_ends_soon_after_the_session_does(redis_url: str, api: Process, student: Person) -> None:
-    holder, _ = await open_session(redis_url, student, 60)
-    reader = Reader(api.url, holder, student)
+    redis = Redis.from_url(redis_url)
+    session = {"user_id": student.id, "session_id": uuid4(), "expires_at": int(time.time() + 60)}
+    for name, value in session.items():
+        await redis.hset(session_key("opaque"), name, str(value))
 
-    async with reader.connect() as events:
+    async with Reader(api.url, Person(student.id, student.email, "opaque", ""), student).connect() as events:
         await anext(events)
-        redis = Redis.from_url(redis_url)
         await redis.delete(session_key("opaque"))
         await redis.aclose()
         gone = time.monotonic()
