@@ -45,6 +45,11 @@ class LogReader:
         """Return the last position, 0 for an empty log."""
         return await self._pool.fetchval("select coalesce(max(position), 0) from events")  # type: ignore[no-any-return]
 
+    async def event_ids(self, positions: Collection[int]) -> dict[int, UUID]:
+        """Return the ids of the events at these positions, of those that the log holds."""
+        rows = await self._pool.fetch("select position, event_id from events where position = any($1)", positions)
+        return {row["position"]: row["event_id"] for row in rows}
+
     async def read(
         self,
         after: int,

@@ -24,7 +24,7 @@ from workers.lease import Lease
 from workers.relay import Relay
 from workers.run import end
 
-QUEUES = 2
+QUEUES = 4
 
 
 @dataclass
