@@ -77,7 +77,10 @@ async def test_parked_events_and_forks_are_told(
     await register(platform.store)
     await platform.project()
     await platform.pool.execute(
-        "update read.cursors set parked = 2, position = 1, event_id = $1 where projection = 'user_profile' and part = 5",
+        """
+        update read.cursors set parked = 2, position = 1, event_id = $1
+        where projection = 'user_profile' and part = 5
+        """,
         uuid4(),
     )
 
