@@ -37,7 +37,7 @@ async def test_what_the_document_allows_is_answered_as_it_says(
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("examples", [FEW, MANY])
-@pytest.mark.parametrize("operation", [name for name in OPERATIONS if "health" not in name])
+@pytest.mark.parametrize("operation", [*(name for name in OPERATIONS if "health" not in name), ENDLESS])
 async def test_what_the_document_forbids_is_refused(url: str, family: Family, operation: str, examples: int) -> None:
     await asyncio.to_thread(fuzz, url, family.child, operation, GenerationMode.NEGATIVE, examples)
 

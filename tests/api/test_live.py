@@ -156,9 +156,11 @@ async def test_a_parent_follows_their_child_and_nobody_else_does(api: Process, f
     assert [stranger.status_code, nobody.status_code, nothing.status_code] == [401, 401, 422]
 
 
-async def test_a_page_of_a_foreign_origin_gets_nothing(api: Process, student: Person) -> None:
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://[", "http://[::1", "é"])
+async def test_a_page_of_a_foreign_origin_gets_nothing(api: Process, student: Person, origin: str) -> None:
     async with httpx.AsyncClient(base_url=api.url) as client:
-        refused = await client.get(f"/live/{student.id}", headers={**student.headers, "origin": "https://evil.example"})
+        headers = as_bytes({**student.headers, "origin": origin})
+        refused = await client.get(f"/live/{student.id}", headers=headers)
     async with Reader(api.url, student, student, headers={"origin": api.url}).connect() as events:
         assert (await anext(events)).type == "start"
 
