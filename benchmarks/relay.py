@@ -17,7 +17,7 @@ import asyncpg
 from aio_pika import Message
 from aio_pika.abc import AbstractExchange
 
-from adapters.broker.connection import connect, connected
+from adapters.broker.connection import Connect, connect, connected
 from adapters.broker.messages import batch_message
 from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS, Topology
@@ -73,19 +73,10 @@ class Course:
         """Let the relay carry the whole log; return events a second."""
         del seconds
         await self._pool.execute("update fanout.relay set position = 0, event_id = null, until = '-infinity'")
-        relay = Relay(
-            Lease(self._pool),
-            Outbox(self._pool),
-            self._connect,
-            groups={STUDENTS: QUEUES},
-            topology=self._topology,
-        )
         began = time.perf_counter()
-        running = asyncio.create_task(relay.run())
-        while await self._pool.fetchval("select position from fanout.relay") < self._head:  # noqa: ASYNC110  our clock
-            await asyncio.sleep(0.005)
-        took = time.perf_counter() - began
-        await end(running)
+        async with relaying(self._pool, self._connect, self._topology):
+            await carried(self._pool, self._head)
+            took = time.perf_counter() - began
         await self.empty()
         return self._head / took
 
@@ -118,6 +109,21 @@ class Course:
             channel = await connection.channel()
             for queue in await self._topology.declare_queues(channel, STUDENTS, QUEUES):
                 await queue.purge()
+
+
+@asynccontextmanager
+async def relaying(pool: asyncpg.Pool, to_broker: Connect, topology: Topology) -> AsyncIterator[None]:
+    """Let a relay work."""
+    relay = Relay(Lease(pool), Outbox(pool), to_broker, groups={STUDENTS: QUEUES}, topology=topology)
+    running = asyncio.create_task(relay.run())
+    yield
+    await end(running)
+
+
+async def carried(pool: asyncpg.Pool, head: int) -> None:
+    """Return when the broker has confirmed everything up to the head."""
+    while await pool.fetchval("select position from fanout.relay") < head:  # noqa: ASYNC110  the clock of a figure
+        await asyncio.sleep(0.005)
 
 
 async def _measure(machine: Machine, url: str, seconds: float) -> list[Figure]:
