@@ -84,6 +84,8 @@ class Projector:
         """Keys that Redis has not been told of yet."""
         self._forgetful = True
         """A projector that has just started does not know what the last one failed to tell Redis."""
+        self._live: dict[str, int] = {}
+        """The live generations; what Redis holds was made from them."""
 
     async def cursors(self) -> dict[int, int]:
         """Return the position every projection of the group has reached, by part; raises `LogBroken` on a fork.
@@ -169,7 +171,7 @@ class Projector:
     async def _lock(self, connection: Connection, parts: list[int]) -> Cursors:
         rows = await connection.fetch(
             """
-            select projection, generation, part, position, parked
+            select projection, generation, part, position, parked, state
             from read.cursors join read.generations using (projection, generation)
             where part = any($1) and projection = any($2) and state <> 'filling'
             order by part, projection, generation for update of cursors
@@ -177,7 +179,10 @@ class Projector:
             parts,
             list(self._projections),
         )
-        return {(name, generation, part): Cursor(*cursor) for name, generation, part, *cursor in rows}
+        live = {name: generation for name, generation, *_, state in rows if state == "live"}
+        self._forgetful |= any(self._live.get(name, generation) != generation for name, generation in live.items())
+        self._live |= live
+        return {(name, generation, part): Cursor(*cursor) for name, generation, part, *cursor, _ in rows}
 
     async def _complete(
         self, connection: Connection, slices: Sequence[Slice], cursors: Cursors

@@ -1,13 +1,21 @@
 """Generations: rebuilding, switching and comparing the read models of a test's platform."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
 import asyncpg
 
 from eventstore.codec import decode
 from projections.projection import Projection, Seen
 from projections.students import STUDENTS
 from tests.workers.conftest import Platform
+from tests.workers.running import eventually, everything_is_folded, running
+from tests.workers.students import live, practise
 from workers.filling import FLUSH
 from workers.rebuild import Rebuilt, rebuild
+from workers.subscription import TailingSubscription
 
 READ_MODELS: dict[str, Projection] = {projection.name: projection for projection in STUDENTS}
 SUMMARIES = READ_MODELS["progress_summary"]
@@ -66,3 +74,38 @@ async def assert_alike(platform: Platform, projection: Projection, one: int, oth
     ]
     made = projection.rows(projection.fold([Seen(decode(record), record) for record in records]))
     assert len(rows) == sum(map(len, made.values()))
+
+
+@asynccontextmanager
+async def at_work(platform: Platform, writers: int = 3, pause: float = 0) -> AsyncIterator[None]:
+    """Let a projector run, and students practise without a pause."""
+    students = await live(platform.store, people=writers, reports=1)
+    subscription = TailingSubscription(platform.store.reader, await platform.projector.cursors(), heartbeat=0.1)
+
+    async def write(student: UUID) -> None:
+        while True:
+            await practise(platform.store, student, topic="meanwhile")
+            await asyncio.sleep(pause)
+
+    async with running(platform.projector, subscription):
+        writing = [asyncio.create_task(write(student)) for student in students]
+        try:
+            yield
+        finally:
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
+            await eventually(lambda: everything_is_folded(platform))
+
+
+async def catch_up(platform: Platform) -> None:
+    """Project everything, the parts without events included."""
+    subscription = TailingSubscription(platform.store.reader, await platform.projector.cursors(), heartbeat=0.05)
+    head = await platform.store.reader.head()
+
+    async def has_come() -> bool:
+        position: int = await platform.pool.fetchval("select min(position) from read.cursors")
+        return position >= head
+
+    async with running(platform.projector, subscription):
+        await eventually(has_come)

@@ -48,3 +48,9 @@ async def everything_is_folded(platform: Platform) -> bool:
         "select exists (select from events join read.cursors using (part) where events.position > cursors.position)"
     )
     return not waiting
+
+
+async def somebody_waits(platform: Platform) -> bool:
+    """Tell whether somebody waits for a lock in Postgres."""
+    waits: bool = await platform.pool.fetchval("select exists (select from pg_locks where not granted)")
+    return waits

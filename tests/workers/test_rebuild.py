@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from uuid import UUID
 
 import asyncpg
@@ -16,48 +16,22 @@ from projections.progress_summary import ProgressSummaries, Summary
 from projections.projection import Connection, Projection
 from projections.students import STUDENTS
 from tests.workers.conftest import Platform
-from tests.workers.generations import SUMMARIES, assert_alike, cursors_of, rebuilt, rows_of, states_of
+from tests.workers.generations import (
+    SUMMARIES,
+    assert_alike,
+    at_work,
+    catch_up,
+    cursors_of,
+    rebuilt,
+    rows_of,
+    states_of,
+)
 from tests.workers.poisonous import POISON, PoisonousRecords, PoisonousSummaries
-from tests.workers.running import eventually, everything_is_folded, running
+from tests.workers.running import eventually, somebody_waits
 from tests.workers.students import live, practise, register
 from workers import filling
 from workers.generations import GenerationsRefused, changing, live_of
 from workers.rebuild import Rebuilt, rebuild
-from workers.subscription import TailingSubscription
-
-
-@asynccontextmanager
-async def at_work(platform: Platform, writers: int = 3) -> AsyncIterator[None]:
-    """Let a projector run, and students practise without a pause."""
-    students = await live(platform.store, people=writers, reports=1)
-    subscription = TailingSubscription(platform.store.reader, await platform.projector.cursors(), heartbeat=0.1)
-
-    async def write(student: UUID) -> None:
-        while True:
-            await practise(platform.store, student, topic="rebuilt meanwhile")
-
-    async with running(platform.projector, subscription):
-        writing = [asyncio.create_task(write(student)) for student in students]
-        try:
-            yield
-        finally:
-            for task in writing:
-                task.cancel()
-            await asyncio.gather(*writing, return_exceptions=True)
-            await eventually(lambda: everything_is_folded(platform))
-
-
-async def catch_up(platform: Platform) -> None:
-    """Project everything, the parts without events included."""
-    subscription = TailingSubscription(platform.store.reader, await platform.projector.cursors(), heartbeat=0.05)
-    head = await platform.store.reader.head()
-
-    async def has_come() -> bool:
-        position: int = await platform.pool.fetchval("select min(position) from read.cursors")
-        return position >= head
-
-    async with running(platform.projector, subscription):
-        await eventually(has_come)
 
 
 @pytest.mark.parametrize("projection", STUDENTS, ids=lambda projection: projection.name)
@@ -335,17 +309,12 @@ async def test_a_projector_that_waited_for_the_attachment_feeds_both_at_once(pla
 
     await practise(platform.store, student)
     projecting = asyncio.create_task(platform.project())
-    await eventually(lambda: somebody_waits(owner))
+    await eventually(lambda: somebody_waits(platform))
     await transaction.commit()
     await projecting
 
     await assert_alike(platform, SUMMARIES, 1, 2)
     await owner.close()
-
-
-async def somebody_waits(connection: asyncpg.Connection) -> bool:
-    waits: bool = await connection.fetchval("select exists (select from pg_locks where not granted)")
-    return waits
 
 
 def test_the_live_generation_is_known_by_its_state() -> None:

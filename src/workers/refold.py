@@ -1,0 +1,84 @@
+"""Refolding: one student's rows made again from the log, held against what a generation's tables hold.
+
+What is parked or discarded is left out, for it is in no row.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from eventstore.codec import decode
+from eventstore.record import COLUMNS, Record, part_of
+from projections.projection import Connection, Projection, Seen
+from workers.parking import is_poison
+
+Rows = Mapping[str, Sequence[tuple[object, ...]]]
+"""By table."""
+
+
+class Refolded(NamedTuple):
+    """A student's rows as they are stored, and what is wrong with them."""
+
+    stored: Rows
+    differences: list[str]
+    """In words, without anything that a student did."""
+
+
+async def refold(connection: Connection, projection: Projection, generation: int, student_id: UUID) -> Refolded:
+    """Compare a student's rows with the fold of their history up to the cursor.
+
+    The connection is in a transaction that sees one moment (repeatable read).
+    """
+    stored = await read_rows(connection, projection, generation, student_id)
+    records = [
+        Record(*row)
+        for row in await connection.fetch(
+            f"""
+            select {COLUMNS} from events
+            where subject = $1 and type = any($2)
+                and position <= (
+                    select position from read.cursors where projection = $3 and generation = $4 and part = $5
+                )
+                and position not in (
+                    select position from read.parked_events
+                    where projection = $3 and generation = $4 and student_id = $1
+                )
+            order by position
+            """,  # noqa: S608  fixed words
+            student_id,
+            list(projection.handles),
+            projection.name,
+            generation,
+            part_of(student_id, ""),
+        )
+    ]
+    try:
+        made = projection.rows(projection.fold([Seen(decode(record), record) for record in records]))
+    except Exception as error:
+        if not is_poison(error):
+            raise
+        return Refolded(stored, [f"the history cannot be folded: {type(error).__name__}"])
+    return Refolded(
+        stored,
+        [
+            f"{table} has {len(stored[table])} rows, {len(made[table])} by the log"
+            if len(stored[table]) != len(made[table])
+            else f"{table} differs from the log"
+            for table in projection.tables
+            if sorted(map(repr, map(tuple, stored[table]))) != sorted(map(repr, map(tuple, made[table])))
+        ],
+    )
+
+
+async def read_rows(connection: Connection, projection: Projection, generation: int, student_id: UUID) -> Rows:
+    """Return a student's rows of every table of a generation."""
+    return {
+        table: [
+            tuple(row)
+            for row in await connection.fetch(
+                f"select * from read.{table}_g{generation} as t(person_id) where person_id = $1",  # noqa: S608  names of ours
+                student_id,
+            )
+        ]
+        for table in projection.tables
+    }
