@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr
     """Redis 7 or Valkey: `redis://…`, `rediss://…` or `unix://…`."""
     rabbitmq_url: Broker | None = None
-    """RabbitMQ 3.10 or newer that the relay publishes to: `amqp://…` or `amqps://…` (TLS). Projectors tail the log."""
+    """RabbitMQ 3.10 or newer between relay and projectors: `amqp://…` or `amqps://…` (TLS); else projectors tail."""
     rabbitmq_ca_file: File = ""
     """Certificates that the broker's is checked against; empty means those the system trusts."""
     broker_queues: int = Field(default=4, ge=1, le=64)

@@ -20,8 +20,9 @@ app = typer.Typer()
 def project() -> None:
     """Keep the read models up to date with the log.
 
-    Any number may run, each with its own AFTERSCHOOL_METRICS_PORT: of two, only one has an effect on a student at a
-    time. SIGTERM and SIGINT stop it.
+    Reads from RabbitMQ where AFTERSCHOOL_RABBITMQ_URL names one, and from the log itself where none is or none answers.
+    Any number may run, each with its own AFTERSCHOOL_METRICS_PORT: they share the queues evenly and take over from one
+    that dies. SIGTERM and SIGINT stop it.
 
     Example: afterschool project
     """

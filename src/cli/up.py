@@ -28,13 +28,19 @@ def up(
         Path, typer.Option(envvar="AFTERSCHOOL_DATA_DIR", help="Where data, keys and logs are kept.", file_okay=False)
     ] = Path(".afterschool"),
     *,
-    broker: Annotated[bool, typer.Option("--broker", hidden=True, help="Run RabbitMQ and the relay as well.")] = False,
+    broker: Annotated[
+        bool,
+        typer.Option("--broker", help="Run RabbitMQ and the relay as well."),
+    ] = False,
 ) -> None:
     """Run the whole system on this machine.
 
     Starts Postgres, Valkey, a stand-in for Supabase Auth, the projector and the API, all on 127.0.0.1, and starts
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
+
+    With --broker the projector is fed by RabbitMQ: by the one that AFTERSCHOOL_RABBITMQ_URL names, else by a private node
+    of an installed one, whose data is kept with the rest.
 
     Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """

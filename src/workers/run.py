@@ -21,14 +21,18 @@ logger = structlog.get_logger()
 
 
 async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
-    """Project everything that concerns one student, tailing the log, until `stop` is set."""
+    """Project everything that concerns one student until `stop` is set: from the broker, or tailing where none is."""
     dsn = settings.database_url.get_secret_value()
-    pool = await create_pool(dsn, PROJECTOR, size=3)
+    pool = await create_pool(dsn, PROJECTOR, size=4)
     cache = Cache(settings.redis_url.get_secret_value())
     wakeups = Wakeups(dsn, PROJECTOR)
     wakeups.start()
     projector = Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
-    working = asyncio.create_task(_project(projector, LogReader(pool), wakeups), name="projector")
+    if settings.rabbitmq_url:
+        work = _project_from_broker(settings, settings.rabbitmq_url.get_secret_value(), projector, pool, wakeups)
+    else:
+        work = _project_from_log(projector, pool, wakeups)
+    working = asyncio.create_task(work, name="projector")
     try:
         await _until(stop, working)
     finally:
@@ -90,12 +94,31 @@ async def end(task: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
         await asyncio.wait({task}, timeout=0.2)
 
 
-async def _project(projector: Projector, reader: LogReader, wakeups: Wakeups) -> None:
+async def _project_from_log(projector: Projector, pool: asyncpg.Pool, wakeups: Wakeups) -> None:
+    await projector.run(TailingSubscription(LogReader(pool), await _cursors(projector), wakeups))
+
+
+async def _project_from_broker(
+    settings: Settings, url: str, projector: Projector, pool: asyncpg.Pool, wakeups: Wakeups
+) -> None:
+    from adapters.broker.connection import connect  # noqa: PLC0415
+    from adapters.broker.intake import Intake  # noqa: PLC0415
+    from adapters.broker.topology import STUDENTS  # noqa: PLC0415
+    from workers.broker_subscription import BrokerSubscription  # noqa: PLC0415
+    from workers.share import Share  # noqa: PLC0415
+
+    await _cursors(projector)
+    share = Share(pool, STUDENTS, settings.broker_queues)
+    to_broker = partial(connect, url, name="afterschool projector", ca_file=settings.rabbitmq_ca_file)
+    intake = Intake(to_broker, STUDENTS, settings.broker_queues, lambda: share.queues)
+    cursors = partial(_cursors, projector)
+    await projector.run(BrokerSubscription(intake, share, LogReader(pool), cursors, wakeups))
+
+
+async def _cursors(projector: Projector) -> dict[int, int]:
     while True:
         try:
-            cursors = await projector.cursors()
+            return await projector.cursors()
         except (*LOST, asyncpg.PostgresError) as error:
             logger.warning("projector_waits_for_postgres", error=type(error).__name__)
             await asyncio.sleep(0.5)
-            continue
-        await projector.run(TailingSubscription(reader, cursors, wakeups))

@@ -1,23 +1,29 @@
 """One machine with a broker, one command: the whole shape, from an installed RabbitMQ or from one that is given."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from adapters.broker.topology import Topology
 from adapters.settings import read_environment_file
+from cli.demo_accounts import demo_accounts_file
 from tests.broker import remove
-from tests.journeys.test_one_machine import Running, call, wait_until_free
+from tests.journeys.test_one_machine import Running, wait_until_free
 from tests.workers.running import eventually
 
 NOT_INSTALLED = """
@@ -63,19 +69,61 @@ async def relays_everything(running: Running) -> None:
     await connection.close()
 
 
+def projector_says(running: Running) -> dict[str, float]:
+    """Return the metrics of the projector, by name."""
+    line = next(line for line in running.said if "(projector)" in line)
+    port = re.search(r"(\d+) \(projector\)", line)
+    assert port
+    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=30) as answer:
+        samples = [one.rsplit(" ", 1) for one in answer.read().decode().splitlines() if not one.startswith("#")]
+    return {name: float(value) for name, value in samples}
+
+
+def practise(running: Running, url: str) -> dict[str, Any]:
+    """Report practice of the demo child's, and return the summary that holds it."""
+    accounts = json.loads(demo_accounts_file(running.directory).read_text(encoding="utf-8"))
+    child = next(account for account in accounts if account["who"] == "child")
+    with httpx.Client(base_url=url, timeout=30) as api:
+        signed_in = api.post("/auth/login", json={"email": child["email"], "password": child["password"]}).json()
+        api.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
+        report = {"subject": "math", "topic": "fractions", "score": 87.5, "time_spent": 60, "completed": True}
+        posted = api.post("/progress", json=report | {"student_id": child["id"]})
+        position = posted.headers["Event-Position"]
+        summary = api.get(f"/progress/{child['id']}", params={"min_position": position})
+    assert "Stale-By" not in summary.headers
+    return dict(summary.json())
+
+
+async def is_fed_by_the_broker(running: Running) -> None:
+    """Wait until the projector reads all queues and nothing from the log."""
+
+    async def reads_queues() -> bool:
+        with suppress(OSError):
+            said = projector_says(running)
+            return (said["afterschool_projector_queues"], said["afterschool_projector_tailed_parts"]) == (4, 0)
+        return False
+
+    await eventually(reads_queues)
+
+
 async def test_everything_runs_recovers_and_stops_within_five_seconds_without_a_trace(start: Start) -> None:
     running = start()
     url = running.wait_until_ready()
     for part in ("rabbitmq", "relay"):
         assert any(re.match(rf"  {part} .*\d\.\d s$", line) for line in running.said)
     await relays_everything(running)
+    await is_fed_by_the_broker(running)
+    received = projector_says(running)["afterschool_projector_messages_total"]
+    assert practise(running, url)["self_reported"]["records"] == 1
+    assert projector_says(running)["afterschool_projector_messages_total"] > received
 
-    for lock in (running.directory / "run" / "relay", running.directory / "rabbitmq" / "pid"):
-        os.kill(int(lock.read_text(encoding="utf-8")), signal.SIGKILL)
+    for name in ("run/relay", "run/projector", "rabbitmq/pid"):
+        os.kill(int((running.directory / name).read_text(encoding="utf-8")), signal.SIGKILL)
         running.wait_for(re.compile("is up again"))
-    new_user = {"email": "ada@example.org", "password": "a long enough password", "role": "parent"}
-    call(f"{url}/users", new_user | {"profile": {"name": "Ada", "grade_level": 3, "learning_preferences": []}})
+    assert practise(running, url)["self_reported"]["records"] == 2
     await relays_everything(running)
+    await is_fed_by_the_broker(running)
+    assert practise(running, url)["self_reported"]["records"] == 3
 
     began = time.monotonic()
     running.process.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from adapters.broker.connection import connect
-from adapters.broker.intake import Intake
+from adapters.broker.intake import PREFETCH, Intake
 from adapters.broker.messages import Heartbeat, batch_message, heartbeat_message
 from adapters.broker.topology import HEARTBEAT, STUDENTS, Topology
 from tests.adapters.broker.records import a_batch, a_record
@@ -245,9 +245,10 @@ async def test_what_a_leader_back_from_the_dead_says_moves_nothing_back(feed: Fe
         exchange = await feed.fanout.topology.declare_exchange(channel)
         first = (await feed.fanout.log())[0]
         last = tuple(first.position if part == first.part else 0 for part in range(64))
-        for _ in range(3):
-            await exchange.publish(heartbeat_message(Heartbeat(0, first.position, first.event_id, last)), HEARTBEAT)
-            await feed.live(people=2)
+        stale = heartbeat_message(Heartbeat(0, first.position, first.event_id, last))
+        for _ in range(PREFETCH + 1):
+            await exchange.publish(stale, HEARTBEAT)
+        await feed.live()
         await feed.check()
 
 
