@@ -39,8 +39,8 @@ def up(
     again what dies. Ctrl-C stops everything; the data stays. Other commands run in the same place find this system by
     themselves. Port 0 takes a free one.
 
-    With --broker the projector is fed by RabbitMQ: by the one that AFTERSCHOOL_RABBITMQ_URL names, else by a private node
-    of an installed one, whose data is kept with the rest.
+    With --broker the projector is fed by RabbitMQ: by the one that AFTERSCHOOL_RABBITMQ_URL names, else by a private
+    node of an installed one, whose data is kept with the rest.
 
     Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """

@@ -152,7 +152,8 @@ class Projector:
         for counter, counts in ((_APPLIED, outcome.applied), (_PARKED, outcome.parked)):
             for (name, _, _), count in counts.items():
                 counter.labels(name).inc(count)
-        _POSITION.set(max((part.position for part in told), default=0))
+        if told:
+            _POSITION.set(max(part.position for part in told))
         _BATCH.observe(sum(len(part.records) for part in told))
         _SECONDS.observe(time.perf_counter() - started)
         return is_all
