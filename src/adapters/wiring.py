@@ -1,9 +1,10 @@
 """Wiring: the composition root; what a process is made of, opened in order and closed in reverse."""
 
+import asyncio
 import json
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -26,6 +27,8 @@ from projections.user_profile import GetUserProfile
 
 HTTP_TIMEOUT = 10.0
 """Seconds any one call to the identity provider may take."""
+CLOSE_SECONDS = 1.0
+"""Seconds that connections to Postgres may take to close."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,9 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
     dsn = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, APP, size=10)
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(_close, pool)
         key_pool = await create_pool(dsn, KEYS, size=2)
-        stack.push_async_callback(key_pool.close)
+        stack.push_async_callback(_close, key_pool)
         appender = Appender(dsn, queue_limit=settings.append_queue)
         await appender.start()
         stack.push_async_callback(appender.stop)
@@ -98,6 +101,13 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             get_user_profile=GetUserProfile(pool, reader, keys, cache),
             email_key=email_key,
         )
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    """Let queries under way end; drop what a silent server never answers."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.close()
 
 
 def _oldest(key_set: str) -> bytes:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from adapters.registrations import PostgresRegistrations
 from adapters.settings import Settings
-from adapters.wiring import Backend, open_backend
+from adapters.wiring import CLOSE_SECONDS, Backend, open_backend
 from api.cors import Cors
 from api.docs import add_docs
 from api.envelope import Envelope
@@ -68,7 +68,7 @@ def create_app(
             yield
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
 
     readers = ReaderMetrics(registry)
     streams = Streams(

@@ -37,7 +37,7 @@ class Process:
     """An API process that can be stopped and started again."""
 
     def __init__(self, settings: Settings, pace: Pace = PACE) -> None:
-        self.settings = settings.model_copy(update={"port": settings.port or free_port()})
+        self.settings = settings.model_copy(update={"port": free_port()})
         self.url = f"http://127.0.0.1:{self.settings.port}"
         self._pace = pace
         self._running = AsyncExitStack()

@@ -21,7 +21,7 @@ OPERATIONS = (
     *("POST /auth/refresh", "GET /health/live", "GET /health/ready"),
 )
 ENDLESS = "GET /live/{student_id}"
-"""Answers as long as somebody listens, so that it cannot be asked at random; `test_live.py` does it."""
+"""Answers for as long as somebody listens: here only what is refused is asked, the rest in `test_live.py`."""
 FEW = pytest.param(30, id="few")
 MANY = pytest.param(500, id="many", marks=pytest.mark.long)
 

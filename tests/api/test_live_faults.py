@@ -288,3 +288,28 @@ async def test_a_hole_in_the_log_ends_the_streams_and_raises_an_alarm(database: 
 
     assert reason == "unavailable"
     assert {line["event"] for line in logged} == {"log_broken"}
+
+
+async def test_a_stop_does_not_wait_for_a_postgres_that_says_nothing(
+    settings: Settings, family: Family, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = httpx.URL(settings.database_url.get_secret_value())
+    async with Proxy(address.host, address.port or 0) as link:
+        far = SecretStr(str(address.copy_with(port=link.port)))
+        api = Process(settings.model_copy(update={"database_url": far}), Pace(heartbeat=0.1))
+        await api.start()
+        reader = Reader(api.url, family.parent, family.child)
+        async with reader.connect() as events:
+            await anext(events)
+            link.go_silent()
+            for _ in range(25):  # the reader's leave has to be renewed by now
+                await anext(events)
+            began = time.monotonic()
+            await api.stop()
+            took = time.monotonic() - began
+            async for _ in events:
+                pass
+
+    assert took < 4
+    assert reader.told[-1].data == {"reason": "server-stopping"}
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
