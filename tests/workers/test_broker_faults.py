@@ -363,10 +363,10 @@ async def are_folded(feed: Feed, students: list[UUID]) -> bool:
     """Tell whether everything of these students took effect, once."""
     counted = await feed.platform.pool.fetch(
         """
-        select subject, count(*) = (
-            select sum(records) from read.progress_topics_g1 where student_id = subject
+        select events.subject, count(*) = (
+            select sum(records) from read.progress_topics_g1 as topics where topics.student_id = events.subject
         ) as same
-        from events where subject = any($1) and type = 'ProgressRecorded' group by subject
+        from events where events.subject = any($1) and type = 'ProgressRecorded' group by events.subject
         """,
         students,
     )
