@@ -22,6 +22,8 @@ from tests.faults.second import Second, ours_apart
 from tests.workers.running import eventually
 
 _READY = "Afterschool is ready: "
+BEATS = 2
+"""Heartbeats that may wait for their acknowledgement: they come and are acknowledged once a second."""
 _WAITING = """
 select exists (
     select from events join read.cursors using (part)
@@ -41,6 +43,8 @@ class System:
         self.said: list[str] = []
         self.url = ""
         self.second: Second | None = None
+        self.queues = ""
+        """What the broker last said of its queues."""
         self._directory = directory
         self._broker = broker
         self._up: asyncio.subprocess.Process | None = None
@@ -171,10 +175,15 @@ class System:
             return False
 
     async def _has_read_everything(self) -> bool:
-        """Tell whether every queue of the group has a reader and nothing that is unread or not acknowledged."""
-        listed = await self._broker_control("list_queues", "name", "messages", "consumers", "--quiet")
+        """Tell whether every queue of the group has a reader and nothing to be read, a heartbeat under way excepted."""
+        columns = ("name", "messages_ready", "messages_unacknowledged", "consumers")
+        listed = await self._broker_control("list_queues", *columns, "--quiet")
         queues = [line.split() for line in listed.splitlines() if ".students." in line]
-        return bool(queues) and all(waiting == "0" and readers != "0" for _, waiting, readers in queues)
+        self.queues = listed
+        return bool(queues) and all(
+            (int(ready), int(readers)) == (0, 1) and int(unacknowledged) <= BEATS
+            for _, ready, unacknowledged, readers in queues
+        )
 
     async def _broker_control(self, *words: str) -> str:
         """Call the broker's own command line where the node runs now; an empty answer if it does not."""

@@ -116,6 +116,11 @@ async def check_relay(connection: asyncpg.Connection, rows: Sequence[oracle.Row]
     assert tuple(checkpoint) == (rows[-1]["position"], rows[-1]["event_id"])
 
 
+def check_arrivals(arrived: set[int], rows: Sequence[oracle.Row]) -> None:
+    """Everything that the relay takes to be confirmed has reached a queue that was there all the time."""
+    assert {row["position"] for row in rows} - arrived == set()
+
+
 async def is_redis_true(redis: Redis, everyone: dict[str, oracle.Life], at_least: int = 0) -> bool:
     """Tell whether so many summaries are in Redis and every one is the oracle's of the whole log."""
     found = [key async for key in redis.scan_iter("user:*:progress")]
