@@ -8,6 +8,7 @@ import pytest
 
 import adapters.cache
 import workers.projector
+import workers.switch
 from adapters.broker.intake import Arrival, Intake
 from adapters.broker.outbox import EncodedBatch
 from eventstore.connections import APP
@@ -15,6 +16,7 @@ from eventstore.record import Record
 from projections.projection import Connection, Projection
 from workers import parking
 from workers.lease import Lease, Term
+from workers.parity import PartDifference
 from workers.parking import Poison
 from workers.projector import Cursors, Outcome, Projector
 from workers.publisher import Publisher
@@ -101,6 +103,13 @@ def leader_without_fence(plant: Plant) -> None:
         await self._pool.execute("update fanout.relay set position = $1, event_id = $2", position, event_id)
 
     plant.setattr(Lease, "advance", advance)
+
+
+def generation_without_parity(plant: Plant) -> None:
+    async def no_differences(*_: object) -> list[PartDifference]:
+        return []
+
+    plant.setattr(workers.switch, "find_differences", no_differences)
 
 
 async def sequence_numbered_positions(dsn: str) -> None:

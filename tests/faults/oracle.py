@@ -201,20 +201,20 @@ def read_models(everyone: Mapping[str, Life]) -> dict[str, list[tuple[Any, ...]]
 
 
 READ_MODELS = {
-    "students": "select student_id::text, position, recorded_at, timezone from read.progress_students_g1",
-    "profiles": "select user_id::text, role, timezone, created_at from read.user_profile_g1 where role = 'student'",
+    "students": "select student_id::text, position, recorded_at, timezone from read.progress_students",
+    "profiles": "select user_id::text, role, timezone, created_at from read.user_profile where role = 'student'",
     "records": """
         select student_id::text, position, id::text, subject, topic, score, time_spent, completed, occurred_at
-        from read.progress_records_g1
+        from read.progress_records
     """,
     "topics": """
         select student_id::text, subject, topic, records, score_sum, best_score, last_score, last_at, last_position,
             completed, time_spent
-        from read.progress_topics_g1
+        from read.progress_topics
     """,
-    "activity": "select student_id::text, slot, records, time_spent from read.progress_activity_g1",
+    "activity": "select student_id::text, slot, records, time_spent from read.progress_activity",
 }
-"""The rows as they are stored, to be held against `read_models`."""
+"""The rows as readers see them, to be held against `read_models`."""
 
 
 def _quarter(at: datetime) -> datetime:

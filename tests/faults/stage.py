@@ -31,7 +31,7 @@ from workers.share import Share
 QUEUES = 2
 NEVER = 1000.0
 """Seconds of patience, so that nothing is read from the log that the broker was to bring."""
-REST = 4.0
+REST = 3.0
 """Seconds in which everything comes to rest, if it ever does."""
 
 

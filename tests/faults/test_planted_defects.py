@@ -32,8 +32,11 @@ from tests.faults.stage import QUEUES, Stage
 from tests.workers.conftest import open_platform
 from tests.workers.running import eventually
 from tests.workers.test_relay import through
+from workers.generations import GenerationsRefused
 from workers.lease import Lease, Term
 from workers.projector import Projector
+from workers.rebuild import rebuild
+from workers.switch import switch
 
 Plant = pytest.MonkeyPatch
 Scene = Callable[[Stage, Plant], Coroutine[Any, Any, None]]
@@ -141,6 +144,19 @@ async def a_leader_sleeps_longer_than_its_lease(stage: Stage, _: Plant) -> None:
             await asyncio.wait_for(sleeping.has_advanced.wait(), 5)
 
 
+async def a_generation_lacks_somebody(stage: Stage, _: Plant) -> None:
+    dsn, summaries = stage.platform.store.dsn, ProgressSummaries()
+    async with stage.relaying(), stage.projecting():
+        students = await stage.live()
+        await stage.rests()
+        assert [step async for step in rebuild(dsn, summaries)][-1].attached
+        owner = await asyncpg.connect(dsn)
+        await owner.execute("delete from read.progress_topics_g2 where student_id = $1", students[0])
+        await owner.close()
+        with suppress(GenerationsRefused):
+            await switch(dsn, summaries, stage.platform.cache)
+
+
 async def some_commands_are_impossible(stage: Stage, _: Plant) -> None:
     append = stage.platform.store.appender.append
     async with stage.relaying(), stage.projecting():
@@ -160,6 +176,7 @@ PLANTED: list[tuple[Callable[[Plant], None], Scene, set[str]]] = [
     (defects.older_over_newer, a_reader_is_overtaken, {"redis"}),
     (defects.skipped_poison, somebody_is_poisoned, {"counts"}),
     (defects.parked_overtaken, somebody_is_poisoned, {"read models", "counts"}),
+    (defects.generation_without_parity, a_generation_lacks_somebody, {"read models"}),
     (defects.leader_without_fence, a_leader_sleeps_longer_than_its_lease, {"relay"}),
 ]
 SCENES = {scene.__name__: scene for scene in (*(scene for _, scene, _ in PLANTED), some_commands_are_impossible)}

@@ -90,24 +90,32 @@ async def check_read_models(connection: asyncpg.Connection, everyone: dict[str, 
 
 async def check_counts(connection: asyncpg.Connection, rows: Sequence[oracle.Row]) -> None:
     """In every part each projection has folded or set aside every event it handles, and set aside what it must."""
-    stored = await connection.fetch("select projection, position from read.parked_events where generation = 1")
-    assert {tuple(row) for row in stored} == oracle.parked(rows)
-
-    cursors = await connection.fetch(
-        "select projection, part, position, applied, parked from read.cursors where generation = 1"
-    )
-    reached = {(cursor["projection"], cursor["part"]): cursor["position"] for cursor in cursors}
-    handled, aside = Counter[tuple[str, int]](), Counter[tuple[str, int]]()
     parked = oracle.parked(rows)
+    generations = await connection.fetch("select projection, generation from read.generations where state <> 'filling'")
+    stored = await connection.fetch("select projection, generation, position from read.parked_events")
+    assert {tuple(row) for row in stored} == {
+        (projection, generation, position)
+        for projection, generation in map(tuple, generations)
+        for of, position in parked
+        if of == projection
+    }
+    cursors = await connection.fetch(
+        """
+        select projection, generation, part, position, applied, parked
+        from read.cursors join read.generations using (projection, generation) where state <> 'filling'
+        """
+    )
+    of_part: dict[int, list[oracle.Row]] = {part: [] for part in range(64)}
     for row in rows:
-        for projection, types in oracle.HANDLED.items():
-            key = projection, row["part"]
-            if row["type"] in types and row["position"] <= reached[key]:
-                handled[key] += 1
-                aside[key] += (projection, row["position"]) in parked
-    for cursor in cursors:
-        key = cursor["projection"], cursor["part"]
-        assert (cursor["applied"], cursor["parked"]) == (handled[key] - aside[key], aside[key]), key
+        of_part[row["part"]].append(row)
+    for projection, generation, part, position, *counts in cursors:
+        handled = [
+            row["position"]
+            for row in of_part[part]
+            if row["position"] <= position and row["type"] in oracle.HANDLED[projection]
+        ]
+        aside = sum((projection, each) in parked for each in handled)
+        assert counts == [len(handled) - aside, aside], (projection, generation, part)
 
 
 async def check_relay(connection: asyncpg.Connection, rows: Sequence[oracle.Row]) -> None:
