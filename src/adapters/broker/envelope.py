@@ -9,9 +9,9 @@ from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
+from asyncpg.pgproto.pgproto import UUID  # eight times as fast, and what a row of the log holds as well
 
 from eventstore.record import Record
 
