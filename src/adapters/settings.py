@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Certificates that the broker's is checked against; empty means those the system trusts."""
     broker_queues: int = Field(default=4, ge=1, le=64)
     """Queues that share the 64 parts of the log, and so projectors that can work at the same time."""
+    audit_seconds: float = Field(default=3600.0, ge=0)
+    """Seconds between two audits of the read models by each projector; 0 turns them off."""
     supabase_url: str
     """Base address of Supabase (or of the stand-in), without `/auth/v1`."""
     supabase_publishable_key: SecretStr

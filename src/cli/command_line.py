@@ -14,6 +14,7 @@ COMMANDS = {
     "status": "Show whether everything is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",
     "parked": "Look after events that could not be folded.",
+    "projections": "Rebuild, switch and audit the read models.",
     "keys": "Rotate the master key that wraps everyone's keys.",
     "demo": "Make accounts to try the system with.",
 }

@@ -3,6 +3,7 @@
 Worked out from the database alone, so that a reader that has stopped, hangs or is frozen is seen as well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -29,6 +30,15 @@ class ReaderPosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationPosition(ReaderPosition):
+    """How far one generation of a read model has come."""
+
+    generation: int
+    state: str
+    """`live`, `fed` or `filling`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelayPosition(ReaderPosition):
     """The relay's checkpoint."""
 
@@ -43,18 +53,26 @@ async def read_head(connection: Connection | asyncpg.Pool) -> int:
 
 async def read_positions(connection: Connection | asyncpg.Pool) -> list[ReaderPosition]:
     """Return the position of every projection's live generation, by name."""
+    return [*await read_generation_positions(connection, ["live"])]
+
+
+async def read_generation_positions(
+    connection: Connection | asyncpg.Pool, states: Sequence[str]
+) -> list[GenerationPosition]:
+    """Return the position of every projection's generations in these states, by name and number."""
     rows = await connection.fetch(
         """
         with log as (select coalesce(max(position), 0) as head from events),
         cursors as (
-            select cursors.* from read.cursors join read.generations using (projection, generation)
-            where state = 'live'
+            select cursors.*, state from read.cursors join read.generations using (projection, generation)
+            where state = any($2)
         ),
         slowest as (
-            select projection, min(position) as position, sum(parked)::int as parked from cursors group by projection
+            select projection, generation, state, min(position) as position, sum(parked)::int as parked
+            from cursors group by projection, generation, state
         )
         select
-            projection as name, slowest.position, slowest.parked, forks.forked,
+            projection as name, generation, state, slowest.position, slowest.parked, forks.forked,
             unfolded.events + greatest(head - slowest.position - $1, 0) as lag_events,
             coalesce(round(extract(epoch from clock_timestamp() - coalesce(
                 unfolded.oldest, (select recorded_at from events where position = slowest.position + $1 + 1)
@@ -64,7 +82,8 @@ async def read_positions(connection: Connection | asyncpg.Pool) -> list[ReaderPo
             select bool_or(
                 cursors.position > 0 and events.event_id is distinct from cursors.event_id
             ) as forked
-            from cursors left join events using (position) where cursors.projection = slowest.projection
+            from cursors left join events using (position)
+            where (cursors.projection, cursors.generation) = (slowest.projection, slowest.generation)
         ) as forks
         cross join lateral (
             select count(*) as events, min(tail.recorded_at) as oldest
@@ -72,14 +91,15 @@ async def read_positions(connection: Connection | asyncpg.Pool) -> list[ReaderPo
                 select part, position, recorded_at from events
                 where position > slowest.position order by position limit $1
             ) as tail
-            join cursors on cursors.projection = slowest.projection and cursors.part = tail.part
-                and cursors.position < tail.position
+            join cursors on (cursors.projection, cursors.generation) = (slowest.projection, slowest.generation)
+                and cursors.part = tail.part and cursors.position < tail.position
         ) as unfolded
-        order by projection
+        order by projection, generation
         """,
         WINDOW,
+        states,
     )
-    return [ReaderPosition(**row) for row in rows]
+    return [GenerationPosition(**row) for row in rows]
 
 
 async def read_relay(connection: Connection | asyncpg.Pool) -> RelayPosition:

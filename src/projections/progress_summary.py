@@ -20,7 +20,7 @@ import orjson
 from domain.events import ProgressRecorded, UserRegistered
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
-from projections.projection import Connection, Seen
+from projections.projection import Connection, Rows, Seen
 
 Topic = tuple[str, str, str]
 """Subject, topic and source."""
@@ -183,6 +183,33 @@ class ProgressSummaries:
         """Return the key of the summary."""
         return cache_key(person_id)
 
+    def cached(self, rows: Rows, value: bytes, now: datetime) -> bytes | None:
+        """Return the summary of today; where the rows begin before the registration, it was made of the log."""
+        del value
+        for student_id, position, recorded_at, timezone in rows["progress_students"]:
+            if timezone is not None:
+                summary = _summary(
+                    position,
+                    recorded_at,
+                    timezone,
+                    [topic for _, *topic in rows["progress_topics"]],
+                    [slot for _, *slot in rows["progress_activity"]],
+                )
+                return render(student_id, summary, now.astimezone(summary.zone).date())
+        return None
+
+
+def _summary(
+    position: int, recorded_at: datetime, timezone: str | None, topics: Iterable[Any], activity: Iterable[Any]
+) -> Summary:
+    return Summary(
+        position=position,
+        recorded_at=recorded_at,
+        timezone=timezone,
+        topics={(subject, topic, source): Figures(*sums) for subject, topic, source, *sums in topics},
+        activity={slot: Amount(*amount) for slot, *amount in activity},
+    )
+
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
     return list(zip(*rows, strict=True)) if rows else [()] * count
@@ -256,10 +283,4 @@ async def read_summary(pool: asyncpg.Pool, student_id: UUID) -> Summary | None:
     row = await pool.fetchrow(_SELECT, student_id)
     if row is None:
         return None
-    return Summary(
-        position=row["position"],
-        recorded_at=row["recorded_at"],
-        timezone=row["timezone"],
-        topics={(subject, topic, source): Figures(*sums) for subject, topic, source, *sums in row["topics"]},
-        activity={slot: Amount(*amount) for slot, *amount in row["activity"]},
-    )
+    return _summary(*row)

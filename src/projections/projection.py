@@ -1,6 +1,7 @@
 """Projection: what every read model offers its projector; it folds in memory and writes once per batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -10,6 +11,10 @@ from domain.events import Event
 from eventstore.record import Record
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+
+Rows = Mapping[str, Sequence[tuple[Any, ...]]]
+"""Rows of each table, as they are stored."""
 
 
 class Seen(NamedTuple):
@@ -45,3 +50,6 @@ class Projection(Protocol):
 
     def cache_key(self, person_id: UUID) -> str | None:
         """Return the Redis key of the value that is made from a person's rows, if there is one."""
+
+    def cached(self, rows: Rows, value: bytes, now: datetime) -> bytes | None:
+        """Return what Redis must hold of a person's rows, given what it holds; None where rows alone cannot say."""

@@ -16,7 +16,7 @@ from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
 from projections.cache import Cached, Lease, Values
-from projections.projection import Connection, Seen
+from projections.projection import Connection, Rows, Seen
 
 KEPT = timedelta(hours=1)
 """How long a profile stays in Redis."""
@@ -112,6 +112,14 @@ class UserProfiles:
     def cache_key(self, person_id: UUID) -> str:
         """Return the key of the profile."""
         return cache_key(person_id)
+
+    def cached(self, rows: Rows, value: bytes, now: datetime) -> bytes | None:
+        """Return the profile with the personal fields that Redis has, which stay sealed in the row."""
+        del now
+        for row in rows["user_profile"]:
+            profile = orjson.loads(value)
+            return render(Row(*row), {"email": profile["email"], **profile["profile"]})
+        return None
 
 
 class GetUserProfile:

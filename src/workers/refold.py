@@ -3,17 +3,14 @@
 What is parked or discarded is left out, for it is in no row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from typing import NamedTuple
 from uuid import UUID
 
 from eventstore.codec import decode
 from eventstore.record import COLUMNS, Record, part_of
-from projections.projection import Connection, Projection, Seen
+from projections.projection import Connection, Projection, Rows, Seen
 from workers.parking import is_poison
-
-Rows = Mapping[str, Sequence[tuple[object, ...]]]
-"""By table."""
 
 
 class Refolded(NamedTuple):
@@ -65,18 +62,19 @@ async def refold(connection: Connection, projection: Projection, generation: int
             if len(stored[table]) != len(made[table])
             else f"{table} differs from the log"
             for table in projection.tables
-            if sorted(map(repr, map(tuple, stored[table]))) != sorted(map(repr, map(tuple, made[table])))
+            if Counter(stored[table]) != Counter(made[table])
         ],
     )
 
 
-async def read_rows(connection: Connection, projection: Projection, generation: int, student_id: UUID) -> Rows:
-    """Return a student's rows of every table of a generation."""
+async def read_rows(connection: Connection, projection: Projection, generation: int | None, student_id: UUID) -> Rows:
+    """Return a student's rows of every table of a generation, or, without one, of the views that readers see."""
+    suffix = "" if generation is None else f"_g{generation}"
     return {
         table: [
             tuple(row)
             for row in await connection.fetch(
-                f"select * from read.{table}_g{generation} as t(person_id) where person_id = $1",  # noqa: S608  names of ours
+                f"select * from read.{table}{suffix} as t(person_id) where person_id = $1",  # noqa: S608  names of ours
                 student_id,
             )
         ]

@@ -11,9 +11,8 @@ from adapters.cache import Cache
 from adapters.settings import PREFIX, Settings, SettingsInvalid
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
-from projections.progress_records import ProgressRecords
-from projections.progress_summary import ProgressSummaries
-from projections.user_profile import UserProfiles
+from projections.students import STUDENTS
+from workers.audit_schedule import audit_for_ever
 from workers.projector import Projector
 from workers.subscription import TailingSubscription
 
@@ -27,15 +26,17 @@ async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
     cache = Cache(settings.redis_url.get_secret_value())
     wakeups = Wakeups(dsn, PROJECTOR)
     wakeups.start()
-    projector = Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
+    projector = Projector(pool, cache, STUDENTS)
     if settings.rabbitmq_url:
         work = _project_from_broker(settings, settings.rabbitmq_url.get_secret_value(), projector, pool, wakeups)
     else:
         work = _project_from_log(projector, pool, wakeups)
     working = asyncio.create_task(work, name="projector")
+    auditing = asyncio.create_task(audit_for_ever(pool, cache, STUDENTS, every=settings.audit_seconds), name="audit")
     try:
         await _until(stop, working)
     finally:
+        await end(auditing)
         await wakeups.stop()
         await cache.close()
         pool.terminate()

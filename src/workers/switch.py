@@ -76,7 +76,7 @@ async def rollback(dsn: str, projection: Projection, cache: Values) -> Switched:
         before = max((n for n, state in generations.items() if n < live and state == "fed"), default=None)
         if before is None:
             await forget(cache)
-            raise GenerationsRefused(f"No generation of {projection.name} before {live}, the live one, is kept.")
+            raise GenerationsRefused(f"Generation {live} of {projection.name} is live and none before it is kept.")
         await _swap(connection, projection, live, before)
         await forget(cache)
     return Switched(before, live, [])
