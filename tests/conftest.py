@@ -18,7 +18,12 @@ from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
 from tests.broker import Broker, is_native, remove, running_broker
 
-NATIVE = ("embedded/test_rabbitmq.py", "faults/test_kill_fan_out.py", "journeys/test_with_broker.py")
+NATIVE = (
+    "embedded/test_rabbitmq.py",
+    "faults/test_kill_fan_out.py",
+    "faults/test_replay_through_faults.py",
+    "journeys/test_with_broker.py",
+)
 """Tests of an installed RabbitMQ, which have nothing to test where the broker is elsewhere."""
 TEMPLATE = "afterschool_template"
 

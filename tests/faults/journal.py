@@ -57,19 +57,28 @@ class Journal:
     def summary(self) -> str:
         """Say how much happened."""
         acknowledged = self.acknowledged
+        bound = 3 / max(acknowledged, 1)
         return "\n".join(
             (
                 f"commands: {len(self.sent)} sent, {acknowledged} acknowledged, nobody told of the others",
                 f"answers: {_in_words(self.statuses)}",
-                f"faults: {self.faults.total()}: {_in_words(self.faults)}",
                 f"students with an event that cannot be folded: {len(self.poisoned)}",
+                self.summary_of_faults(),
+                f"if nothing acknowledged was lost, at most {bound:.2g} of it can get lost (95 %)",
+            )
+        )
+
+    def summary_of_faults(self) -> str:
+        """Say what happened to the system, and how long it took to recover."""
+        return "\n".join(
+            (
+                f"faults: {self.faults.total()}: {_in_words(self.faults)}",
+                f"the last ones: {', '.join(self.story[-12:])}",
                 "seconds to recover (number of times, median, longest):",
                 *(
                     f"  {kind:<40} {len(seconds):>4} {median(seconds):>6.2f} {max(seconds):>6.2f}"
                     for kind, seconds in sorted(self.recoveries.items())
                 ),
-                f"last happenings: {', '.join(self.story[-12:])}",
-                f"of what was acknowledged, at most {3 / max(acknowledged, 1):.2g} can get lost (95 %, if none did)",
             )
         )
 
