@@ -88,3 +88,16 @@ class PersonKeys(Protocol):
 
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
+
+
+class PairingCodes(Protocol):
+    """Pairing codes: made from a command's id, so that a repeat shows the same one, and known to the log by a hash."""
+
+    def make(self, command_id: UUID) -> str:
+        """Return the code of this command."""
+
+    def hash(self, code: str) -> str:
+        """Return the keyed hash by which the log knows a code, however it is typed."""
+
+    async def student_of(self, code: str) -> UUID | None:
+        """Return for whom a code was issued, be it used or too old by now; None for one that never was."""

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from commands.grant_consent import new_consent_id
 from commands.ports import Account, Accounts, History, Log, PersonKeys, Registrations
 from domain.cause import Cause, Receipt
+from domain.consent import Terms, check_terms
 from domain.errors import EmailTaken, IdempotencyKeyReused, InvalidValue, NotAllowed, Refused, UserUnknown
 from domain.events import Role
 from domain.profile import Profile, check_profile
@@ -22,6 +24,8 @@ class RegisterUser:
     profile: Profile
     parent_id: UUID | None = None
     """The signed-in parent who creates this student, if any."""
+    terms: Terms | None = None
+    """What that parent consents to in the same breath, if anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,10 @@ async def register_user(ports: RegistrationPorts, command: RegisterUser) -> Rece
     `RegistrationInProgress`, `InvalidValue` for profile or password, `NotAllowed`, and the outages of both machines.
     """
     check_profile(command.role, command.profile)
-    if command.parent_id and command.role != "student":
+    if (command.parent_id and command.role != "student") or (command.terms and not command.parent_id):
         raise NotAllowed
+    if command.terms:
+        check_terms(command.terms)
     if receipt := await ports.log.read_receipt(command.cause):
         return receipt
     command_id = command.cause.command_id
@@ -82,6 +88,8 @@ async def _append(log: Log, command: RegisterUser, user_id: UUID) -> Receipt:
             if parent is None:
                 raise UserUnknown
             parent.link_child(user, at)
+            if command.terms:
+                user.grant_consent(command.terms, parent.id, new_consent_id(command.cause.command_id), at)
             history.save(user, parent)
         else:
             history.save(user)

@@ -13,3 +13,13 @@ def may_record_progress(actor_id: UUID, student_id: UUID) -> bool:
 def may_follow(viewer: User, student_id: UUID) -> bool:
     """Tell whether this person may read that student's progress or profile: themselves and their guardians."""
     return viewer.id == student_id or student_id in viewer.children
+
+
+def may_unlink(viewer: User, student_id: UUID) -> bool:
+    """Tell whether this person may end guardianships of that student: the student's guardians."""
+    return student_id in viewer.children
+
+
+def may_read_consents(viewer: User, student_id: UUID) -> bool:
+    """Tell whether this person may see who consented to what about that student: themselves and their guardians."""
+    return may_follow(viewer, student_id)

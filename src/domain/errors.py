@@ -4,6 +4,9 @@ AfterschoolError
 ├── Refused                      the rules say no; nothing was recorded
 │   ├── InvalidValue             a field breaks its rule
 │   ├── NotAllowed               this person may not do this
+│   ├── ConsentRequired          nobody who may has allowed that this is recorded
+│   ├── ConsentEnded             the consent was withdrawn before
+│   ├── PairingCodeRefused       the code is unknown, used or too old
 │   ├── UserUnknown              no such user
 │   ├── EmailTaken               the e-mail has an account
 │   ├── RegistrationInProgress   the e-mail is being registered right now
@@ -46,6 +49,18 @@ class InvalidValue(Refused):
 
 class NotAllowed(Refused):
     """You may not do this."""
+
+
+class ConsentRequired(Refused):
+    """A guardian must first allow this: they sign in and give their consent at /users/{student_id}/consents."""
+
+
+class ConsentEnded(Refused):
+    """This consent was withdrawn before."""
+
+
+class PairingCodeRefused(Refused):
+    """This code does not work, or works no more; ask for a new one."""
 
 
 class UserUnknown(Refused):

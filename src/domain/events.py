@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from domain.personal import Personal
 
 Role = Literal["parent", "student"]
+StaffRole = Literal["author", "analyst", "auditor", "admin"]
+Scope = Literal["learning", "personalisation", "research"]
 
 
 class Event(BaseModel, CanMutateAggregate[UUID]):
@@ -72,6 +74,79 @@ class ChildLinked(Event):
     TOPIC: ClassVar[str] = "ChildLinked"
     CATEGORY: ClassVar[str] = "user"
     child_id: UUID
+
+
+class GuardianRemoved(Event):
+    """A guardian may follow this child no longer; in one append with `ChildUnlinked`, and the end of their consents."""
+
+    TOPIC: ClassVar[str] = "GuardianRemoved"
+    CATEGORY: ClassVar[str] = "user"
+    guardian_id: UUID
+
+
+class ChildUnlinked(Event):
+    """This guardian may follow a child no longer; in one append with `GuardianRemoved`."""
+
+    TOPIC: ClassVar[str] = "ChildUnlinked"
+    CATEGORY: ClassVar[str] = "user"
+    child_id: UUID
+
+
+class PairingCodeIssued(Event):
+    """A code was made with which one more guardian can link themself to this child."""
+
+    TOPIC: ClassVar[str] = "PairingCodeIssued"
+    CATEGORY: ClassVar[str] = "user"
+    code_hash: str
+    """Keyed hash of the code, in hexadecimal; the code itself is nowhere."""
+    expires_at: datetime
+
+
+class PairingCodeUsed(Event):
+    """The code has done its work, in one append with `GuardianAdded`, and works no more."""
+
+    TOPIC: ClassVar[str] = "PairingCodeUsed"
+    CATEGORY: ClassVar[str] = "user"
+    code_hash: str
+
+
+class ConsentGranted(Event):
+    """A guardian allows that data of this child is processed, for these purposes, under this policy."""
+
+    TOPIC: ClassVar[str] = "ConsentGranted"
+    CATEGORY: ClassVar[str] = "user"
+    consent_id: UUID
+    guardian_id: UUID
+    policy_version: str
+    scopes: tuple[Scope, ...]
+    country: str
+    """ISO 3166-1 code of the country whose law decides, in two capital letters."""
+    method: str
+    """How the guardian showed who they are."""
+
+
+class ConsentWithdrawn(Event):
+    """A consent ends: from here on nothing more is recorded under it."""
+
+    TOPIC: ClassVar[str] = "ConsentWithdrawn"
+    CATEGORY: ClassVar[str] = "user"
+    consent_id: UUID
+
+
+class StaffRoleGranted(Event):
+    """An operator gives someone a role beyond parent and student."""
+
+    TOPIC: ClassVar[str] = "StaffRoleGranted"
+    CATEGORY: ClassVar[str] = "user"
+    role: StaffRole
+
+
+class StaffRoleRevoked(Event):
+    """An operator takes a role back."""
+
+    TOPIC: ClassVar[str] = "StaffRoleRevoked"
+    CATEGORY: ClassVar[str] = "user"
+    role: StaffRole
 
 
 class ProgressRecorded(Event):

@@ -3,14 +3,34 @@
 Folds clear fields only; names and e-mails stay sealed in the log.
 """
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from domain.aggregate import Aggregate
-from domain.errors import NotAllowed
-from domain.events import ChildLinked, Event, GuardianAdded, Role, UserRegistered
+from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms
+from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused
+from domain.events import (
+    ChildLinked,
+    ChildUnlinked,
+    ConsentGranted,
+    ConsentWithdrawn,
+    Event,
+    GuardianAdded,
+    GuardianRemoved,
+    PairingCodeIssued,
+    PairingCodeUsed,
+    Role,
+    StaffRole,
+    StaffRoleGranted,
+    StaffRoleRevoked,
+    UserRegistered,
+)
 from domain.profile import Profile
+
+CODE_LIVES = timedelta(hours=24)
+"""How long a pairing code works."""
 
 
 class User(Aggregate):
@@ -24,6 +44,10 @@ class User(Aggregate):
         self.timezone = timezone
         self.guardians: frozenset[UUID] = frozenset()
         self.children: frozenset[UUID] = frozenset()
+        self.staff_roles: frozenset[StaffRole] = frozenset()
+        self.consents: dict[UUID, Consent] = {}
+        self.codes: dict[str, datetime] = {}
+        """Keyed hashes of the codes that were not used, and until when each works."""
 
     @classmethod
     def register(cls, user_id: UUID, role: Role, email: str, profile: Profile, at: datetime) -> "User":
@@ -49,12 +73,93 @@ class User(Aggregate):
         self.trigger_event(ChildLinked, child_id=child.id, timestamp=at)
         child.trigger_event(GuardianAdded, guardian_id=self.id, timestamp=at)
 
-    def evolve(self, event: Event) -> None:
+    def unlink_child(self, child: "User", at: datetime) -> None:
+        """End that a parent follows a child, and with it the consents this parent gave; raises `NotAllowed`."""
+        if child.id not in self.children:
+            raise NotAllowed
+        for consent in child.consents.values():
+            if consent.guardian_id == self.id and consent.withdrawn_at is None:
+                child.trigger_event(ConsentWithdrawn, consent_id=consent.id, timestamp=at)
+        child.trigger_event(GuardianRemoved, guardian_id=self.id, timestamp=at)
+        self.trigger_event(ChildUnlinked, child_id=child.id, timestamp=at)
+
+    def issue_code(self, by: UUID, code_hash: str, at: datetime) -> None:
+        """Make a code for one more guardian: a guardian may, and the child while it has none; raises `NotAllowed`."""
+        if self.role != "student" or not (by in self.guardians or (by == self.id and not self.guardians)):
+            raise NotAllowed
+        self.trigger_event(PairingCodeIssued, code_hash=code_hash, expires_at=at + CODE_LIVES, timestamp=at)
+
+    def use_code(self, code_hash: str, at: datetime) -> None:
+        """Spend a code; raises `PairingCodeRefused` for one that is unknown, used or too old."""
+        if at >= self.codes.get(code_hash, at):
+            raise PairingCodeRefused
+        self.trigger_event(PairingCodeUsed, code_hash=code_hash, timestamp=at)
+
+    def grant_consent(self, terms: Terms, guardian_id: UUID, consent_id: UUID, at: datetime) -> None:
+        """Record a guardian's consent to terms that hold today; raises `NotAllowed` and `InvalidValue`."""
+        if guardian_id not in self.guardians:
+            raise NotAllowed
+        check_terms(terms)
+        self.trigger_event(
+            ConsentGranted,
+            consent_id=consent_id,
+            guardian_id=guardian_id,
+            policy_version=terms.policy_version,
+            scopes=terms.scopes,
+            country=terms.country,
+            method=SIGNED_IN_GUARDIAN,
+            timestamp=at,
+        )
+
+    def withdraw_consent(self, consent_id: UUID, by: UUID, at: datetime) -> None:
+        """End a consent; any guardian may. Raises `NotAllowed`, and `ConsentEnded` where that was done before."""
+        if by not in self.guardians or consent_id not in self.consents:
+            raise NotAllowed
+        if self.consents[consent_id].withdrawn_at is not None:
+            raise ConsentEnded
+        self.trigger_event(ConsentWithdrawn, consent_id=consent_id, timestamp=at)
+
+    def grant_role(self, role: StaffRole, at: datetime) -> None:
+        """Give a role beyond parent and student; giving it twice changes nothing. Raises `NotAllowed` for a student."""
+        if self.role != "parent":
+            raise NotAllowed
+        if role not in self.staff_roles:
+            self.trigger_event(StaffRoleGranted, role=role, timestamp=at)
+
+    def revoke_role(self, role: StaffRole, at: datetime) -> None:
+        """Take a role back; taking what is not there changes nothing."""
+        if role in self.staff_roles:
+            self.trigger_event(StaffRoleRevoked, role=role, timestamp=at)
+
+    def evolve(self, event: Event) -> None:  # noqa: C901  one case a fact
         """Take a fact in."""
         match event:
             case GuardianAdded():
                 self.guardians |= {event.guardian_id}
+            case GuardianRemoved():
+                self.guardians -= {event.guardian_id}
             case ChildLinked():
                 self.children |= {event.child_id}
+            case ChildUnlinked():
+                self.children -= {event.child_id}
+            case PairingCodeIssued():
+                self.codes[event.code_hash] = event.expires_at
+            case PairingCodeUsed():
+                del self.codes[event.code_hash]
+            case ConsentGranted():
+                self.consents[event.consent_id] = Consent(
+                    id=event.consent_id,
+                    guardian_id=event.guardian_id,
+                    policy_version=event.policy_version,
+                    scopes=event.scopes,
+                    granted_at=event.timestamp,
+                )
+            case ConsentWithdrawn():
+                ended = replace(self.consents[event.consent_id], withdrawn_at=event.timestamp)
+                self.consents[event.consent_id] = ended
+            case StaffRoleGranted():
+                self.staff_roles |= {event.role}
+            case StaffRoleRevoked():
+                self.staff_roles -= {event.role}
             case _:
                 pass

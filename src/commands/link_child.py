@@ -1,0 +1,40 @@
+"""LinkChild: a parent becomes the guardian of the child whose pairing code they have."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from commands.ports import History, Log, PairingCodes
+from domain.cause import Cause, Receipt
+from domain.errors import NotAllowed, PairingCodeRefused
+from domain.user import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChild:
+    """The code; the actor of the cause is the parent."""
+
+    cause: Cause
+    code: str
+
+
+async def link_child(log: Log, codes: PairingCodes, command: LinkChild) -> tuple[UUID, Receipt]:
+    """Append `PairingCodeUsed`, `GuardianAdded` and `ChildLinked`; return whose guardian the parent is now.
+
+    Raises `PairingCodeRefused`, also for a parent who is a guardian already, and `NotAllowed` for who is no parent.
+    """
+    student_id = await codes.student_of(command.code)
+    if student_id is None:
+        raise PairingCodeRefused
+
+    async def decide(history: History) -> None:
+        student = await history.load(User, student_id)
+        parent = await history.load(User, command.cause.actor)
+        if student is None or parent is None or parent.role != "parent":
+            raise NotAllowed
+        if student_id in parent.children:
+            raise PairingCodeRefused
+        student.use_code(codes.hash(command.code), command.cause.occurred_at)
+        parent.link_child(student, command.cause.occurred_at)
+        history.save(student, parent)
+
+    return student_id, await log.execute(command.cause, decide)
