@@ -89,10 +89,12 @@ def test_a_consent_to_an_older_policy_allows_nothing() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.uuids(), st.datetimes(), st.booleans(), st.sets(st.sampled_from(SCOPES))), max_size=6, unique=True
+        st.tuples(st.uuids(), st.datetimes(), st.booleans(), st.frozensets(st.sampled_from(SCOPES))),
+        max_size=6,
+        unique=True,
     )
 )
-def test_the_latest_consent_that_holds_is_found(drawn: list[tuple[UUID, datetime, bool, set[Scope]]]) -> None:
+def test_the_latest_consent_that_holds_is_found(drawn: list[tuple[UUID, datetime, bool, frozenset[Scope]]]) -> None:
     consents = [
         Consent(
             id=number,
