@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, over_http, projector, projector_broker, relay, verify, visible
+from benchmarks import append, over_http, projector, projector_broker, rebuild, relay, verify, visible
 from benchmarks.figure import GOALS, Figure
 from benchmarks.machine import Machine, running_machine
 
@@ -38,6 +38,7 @@ BENCHMARKS = (
     Benchmark(("relay_vs_aio_pika",), relay.measure, relay.profile),
     Benchmark(("projector_vs_single",), projector.measure, projector.profile),
     Benchmark(("projector_broker_vs_single",), projector_broker.measure, projector_broker.profile),
+    Benchmark(("rebuild_vs_copy",), rebuild.measure, rebuild.profile),
     Benchmark(("verify_events_per_second",), verify.measure, verify.profile),
 )
 console = Console()

@@ -63,9 +63,10 @@ async def register_student(store: OpenLog) -> UUID:
     return student
 
 
-async def practise(store: OpenLog, student: UUID, topic: str = "fractions", score: int = 5000) -> None:
-    """Send one RecordProgress command with everything the API would give it."""
-    now = datetime.now(UTC)
+async def practise(
+    store: OpenLog, student: UUID, topic: str = "fractions", score: int = 5000, occurred_at: datetime | None = None
+) -> None:
+    """Send one RecordProgress command with everything the API would give it; it occurs now unless said otherwise."""
     await record_progress(
         store.log,
         RecordProgress(
@@ -76,7 +77,7 @@ async def practise(store: OpenLog, student: UUID, topic: str = "fractions", scor
             score=score,
             time_spent=60,
             completed=True,
-            occurred_at=now,
+            occurred_at=occurred_at or datetime.now(UTC),
         ),
     )
 
