@@ -51,8 +51,9 @@ class Device:
 
     async def do_something(self) -> None:
         """Do one thing or another."""
-        doings = [self.report] * 12 + [self.report_at_once, self.hang_up, self.hang_up_and_repeat, self.report_many]
-        doings += [self.reuse_a_key, self.read_all_i_know, self.read_all_i_know, self.read]
+        doings = [self.report] * 12 + [self.report_at_once, self.hang_up, self.hang_up_and_repeat]
+        doings += [self.report_many, self.report_many, self.reuse_a_key]
+        doings += [self.read_all_i_know, self.read_all_i_know, self.read]
         await self.chance.choice(doings)()
 
     async def report(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 from uuid import UUID
 
@@ -25,6 +25,8 @@ ENOUGH_REPORTS = 250
 """Reports after which a resident moves away, so that the oracle can work out everybody's history in time."""
 PAUSE = 0.15
 """Seconds for which a resident does nothing, at most: all parts of the system share this machine with the clients."""
+QUIET = 20.0
+"""Seconds in which somebody appends something, as long as anybody is there."""
 RECOVERY = 60.0
 """Seconds after which a system that has not recovered from one fault never will."""
 Chance = random.Random
@@ -79,10 +81,18 @@ class Torment:
             self._journal.story[-1] += f" (healed after {self._journal.recoveries[card][-1]:.1f} s)"
 
     async def _heal(self, card: str) -> None:
-        """Wait until everything is up and all that the log holds now is folded, without anybody's help."""
+        """Wait until everything is up, and something that was appended since is folded, without anybody's help."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        head = await self._system.head()
+        before = head = await self._system.head()
+
+        async def has_grown() -> bool:
+            nonlocal head
+            head = await self._system.head()
+            return head > before
+
+        with suppress(TimeoutError):  # nobody has anything to say any more
+            await eventually(has_grown, within=QUIET)
         await eventually(lambda: self._system.is_well(head), within=RECOVERY)
         self._journal.recoveries[card].append(loop.time() - began)
 
