@@ -4,7 +4,7 @@ Clear fields become JSON in the order they are declared; personal fields become 
 schema versions are lifted by the event's own `upcast_vN_vM` steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -87,20 +87,28 @@ def encode(event: Event) -> Encoded:
     )
 
 
+@cache
+def _reading(name: str, schema: int) -> tuple[type[Event], set[str], list[Callable[[dict[str, Any]], None]]]:
+    """Return the class of an event, its personal fields, and the steps from an older schema to today's."""
+    event_type = _types().get(name)
+    if event_type is None or schema > event_type.class_version:
+        raise UnknownEvent(name, schema)
+    steps = range(schema, event_type.class_version)
+    upcasts = [getattr(event_type, f"upcast_v{version}_v{version + 1}") for version in steps]
+    return event_type, _shape(event_type).personal, upcasts
+
+
 def decode(record: Record, personal: Mapping[str, object] | Hidden = Hidden.SEALED) -> Event:
     """Turn a row back into its event, as of today's schema; raises `UnknownEvent`.
 
     `personal` holds the opened personal fields; a `Hidden` fills each of them instead.
     """
-    event_type = _types().get(record.type)
-    if event_type is None or record.schema > event_type.class_version:
-        raise UnknownEvent(record.type, record.schema)
+    event_type, personal_fields, upcasts = _reading(record.type, record.schema)
     state: dict[str, Any] = from_json(record.data)
-    shape = _shape(event_type)
-    if shape.personal:
-        state.update(dict.fromkeys(shape.personal, personal) if isinstance(personal, Hidden) else personal)
-    for version in range(record.schema, event_type.class_version):
-        getattr(event_type, f"upcast_v{version}_v{version + 1}")(state)
+    if personal_fields:
+        state.update(dict.fromkeys(personal_fields, personal) if isinstance(personal, Hidden) else personal)
+    for upcast in upcasts:
+        upcast(state)
     state["originator_id"] = record.subject or UUID(record.stream[-36:])
     state["originator_version"] = record.version
     state["timestamp"] = record.occurred_at

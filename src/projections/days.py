@@ -39,7 +39,8 @@ class Amount(NamedTuple):
 
 def slot_of(moment: datetime) -> datetime:
     """Return the start of the quarter of an hour that holds this moment."""
-    return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+    minute = moment.minute
+    return datetime(moment.year, moment.month, moment.day, moment.hour, minute - minute % 15, 0, 0, moment.tzinfo)
 
 
 def by_day(slots: Mapping[datetime, Amount], zone: ZoneInfo) -> dict[date, Amount]:

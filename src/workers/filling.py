@@ -28,8 +28,8 @@ Goal = Mapping[int, int]
 
 _PAGE = """
 select
-    format, position, part, stream, version, event_id, type, schema, subject, null, null, null, null, null, null, null,
-    occurred_at, recorded_at, data, sealed, null
+    format, position, part, case when subject is null then stream end, version, event_id, type, schema, subject,
+    null, null, null, null, null, null, null, occurred_at, recorded_at, data, sealed, null
 from events where position > $1 and position <= $2 and type = any($3) order by position
 """
 """Every column that a fold looks at; null stands for the others, in the order of `Record`."""
@@ -109,10 +109,17 @@ class Filling:
             reached = min(reached + PAGE, end)
         async with self._writing.transaction():
             await self._check_cursors(cursors)
-            if changes:
+            if any(cursor.position for cursor in cursors.values()):
                 await self._projection.write(self._writing, changes, self._generation)
+            else:
+                await self._copy(changes)
             await self._advance(cursors, goal, reached, applied, Counter())
         return reached
+
+    async def _copy(self, changes: Any) -> None:  # noqa: ANN401  a read model's own
+        """Write the first rows there are, which need not be added to any."""
+        for table, rows in self._projection.rows(changes).items():
+            await self._writing.copy_records_to_table(f"{table}_g{self._generation}", schema_name="read", records=rows)
 
     async def _write_apart(self, after: int, end: int, cursors: Cursors, goal: Goal) -> int:
         """Fold and write one page, parking what cannot be folded; return the position reached."""

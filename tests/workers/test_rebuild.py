@@ -256,14 +256,17 @@ async def test_an_older_generation_that_is_not_live_is_dropped_first(platform: P
 
 
 @pytest.mark.parametrize("poisonous", [PoisonousSummaries(), PoisonousRecords()], ids=lambda one: one.name)
-async def test_what_cannot_be_folded_is_parked_for_its_own_student(platform: Platform, poisonous: Projection) -> None:
-    [ill, *_] = await live(platform.store, people=4, reports=3)
+async def test_what_cannot_be_folded_is_parked_for_its_own_student(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, poisonous: Projection
+) -> None:
+    monkeypatch.setattr(filling, "PAGE", 10)
+    [ill, *_] = await live(platform.store, people=4, reports=6)
     await practise(platform.store, ill, score=POISON)
     await live(platform.store, people=2, reports=2)
     await practise(platform.store, ill, score=1)
     await platform.project()
 
-    await rebuilt(platform, poisonous)
+    await rebuilt(platform, poisonous, flush=10)
 
     parked = await platform.pool.fetch(
         "select student_id, error, position from read.parked_events where generation = 2 order by position"
