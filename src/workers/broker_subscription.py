@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from uuid import UUID
 
 import asyncpg
 import prometheus_client as prometheus
@@ -57,7 +58,8 @@ class BrokerSubscription:
         self._tail = _Tail(reader, cursors, wakeups, heartbeat, intake.news)
         self._heartbeat = heartbeat
         self._patience = patience
-        self._heads: dict[int, int] = {}
+        self._heads: dict[int, UUID] = {}
+        """The event that each queue's last heartbeat named: all its parts were told up to there."""
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Yield what arrives; the one before is acknowledged when the next is asked for."""
@@ -98,8 +100,8 @@ class BrokerSubscription:
         if not isinstance(said, Heartbeat):
             last = said.records[-1]
             yield Slice(said.part, said.prev, said.records, last.position, last.event_id)
-        elif self._heads.get(arrival.queue) != said.head:
-            self._heads[arrival.queue] = said.head
+        elif self._heads.get(arrival.queue) != said.head_event:
+            self._heads[arrival.queue] = said.head_event
             for part in parts_of(arrival.queue, self._share.count):
                 yield Slice(part, min(said.last[part], said.head), [], said.head, said.head_event)
 

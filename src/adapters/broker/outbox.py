@@ -1,6 +1,6 @@
 """Outbox: the log as the broker is to get it, in batches of one part each; there is no other outbox than the log."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import NamedTuple
 from uuid import UUID
 
@@ -70,8 +70,11 @@ class Outbox:
         return follow(self.read, after, wakeups)
 
 
-def in_batches(events: Iterable[bytes]) -> Iterator[list[bytes]]:
+def in_batches(events: list[bytes]) -> Iterator[list[bytes]]:
     """Cut encoded events, in their order, into batches of limited length and size."""
+    if len(events) <= BATCH_EVENTS and sum(map(len, events)) + len(events) + 1 <= BATCH_BYTES:
+        yield events
+        return
     own: list[bytes] = []
     size = 1
     for event in events:
