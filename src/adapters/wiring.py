@@ -12,6 +12,7 @@ import httpx
 
 from adapters.cache import Cache
 from adapters.identity import SupabaseIdentity
+from adapters.pairing_codes import PostgresPairingCodes
 from adapters.registrations import PostgresRegistrations
 from adapters.settings import Settings, on_this_machine
 from adapters.tokens import TokenVerifier
@@ -43,6 +44,7 @@ class Backend:
     identity: SupabaseIdentity
     verifier: TokenVerifier
     registrations: PostgresRegistrations
+    pairing_codes: PostgresPairingCodes
     registration: RegistrationPorts
     get_progress_summary: GetProgressSummary
     get_user_profile: GetUserProfile
@@ -96,6 +98,7 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
                 audience=settings.jwt_audience,
             ),
             registrations=registrations,
+            pairing_codes=PostgresPairingCodes(pool, email_key),
             registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
             get_progress_summary=GetProgressSummary(pool, reader, cache),
             get_user_profile=GetUserProfile(pool, reader, keys, cache),

@@ -22,12 +22,21 @@ from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
 from api.readers import ReaderMetrics
-from api.routes import auth, health, live, problems, progress, users
+from api.routes import auth, consents, guardianships, health, live, problems, progress, users
 from domain.errors import AfterschoolError, Unavailable
 from eventstore.connections import APP, LOST
 from eventstore.reader import Wakeups
 
-ROUTES = (*progress.ROUTES, *live.ROUTES, *users.ROUTES, *auth.ROUTES, *health.ROUTES, *problems.ROUTES)
+ROUTES = (
+    *progress.ROUTES,
+    *live.ROUTES,
+    *users.ROUTES,
+    *guardianships.ROUTES,
+    *consents.ROUTES,
+    *auth.ROUTES,
+    *health.ROUTES,
+    *problems.ROUTES,
+)
 
 SWEEP_SECONDS = 60
 """How often an API process finishes registrations that a crash left half done."""

@@ -1,6 +1,7 @@
 """Fields: what pydantic found wrong with a request, as field errors that say nothing of the input."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -63,8 +64,10 @@ def _field(model: type[Model], problem: ErrorDetails, at: Sequence[str]) -> Fiel
 def _known(model: type[Model], path: Sequence[int | str]) -> list[str]:
     """Return the names of the fields that the object at this path of the model may have."""
     for name in path:
-        inner = model.model_fields[str(name)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, Model)):
-            raise TypeError(f"{model.__name__} must hold its models directly")
-        model = inner
+        annotation = model.model_fields[str(name)].annotation
+        (model,) = (kind for kind in (annotation, *get_args(annotation)) if _is_model(kind))
     return list(model.model_fields)
+
+
+def _is_model(kind: object) -> TypeGuard[type[Model]]:
+    return isinstance(kind, type) and issubclass(kind, Model)

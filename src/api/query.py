@@ -55,6 +55,22 @@ class Query(Generic[M]):
             )
 
 
+class PathId:
+    """A dependency that reads an id in the path; raises `RequestInvalid` for one that is none."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, request: Request) -> UUID:
+        """Return the id in the path of this request."""
+        return read_path_id(request, self._name)
+
+    def document(self, route: APIRoute) -> None:
+        """Show the id among the route's parameters in OpenAPI."""
+        schema = {"type": "string", "format": "uuid"}
+        add_parameter(route, {"name": self._name, "in": "path", "required": True, "schema": schema})
+
+
 def read_path_id(request: Request, name: str) -> UUID:
     """Return the id in the request's path; raises `RequestInvalid`."""
     try:

@@ -7,6 +7,7 @@ AfterschoolError
 │   ├── ConsentRequired          nobody who may has allowed that this is recorded
 │   ├── ConsentEnded             the consent was withdrawn before
 │   ├── PairingCodeRefused       the code is unknown, used or too old
+│   ├── RoleUnchanged            the role is held, or not held, already
 │   ├── UserUnknown              no such user
 │   ├── EmailTaken               the e-mail has an account
 │   ├── RegistrationInProgress   the e-mail is being registered right now
@@ -61,6 +62,10 @@ class ConsentEnded(Refused):
 
 class PairingCodeRefused(Refused):
     """This code does not work, or works no more; ask for a new one."""
+
+
+class RoleUnchanged(Refused):
+    """This is so already: nothing was changed."""
 
 
 class UserUnknown(Refused):

@@ -6,11 +6,11 @@ Folds clear fields only; names and e-mails stay sealed in the log.
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from domain.aggregate import Aggregate
 from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms
-from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused
+from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused, RoleUnchanged
 from domain.events import (
     ChildLinked,
     ChildUnlinked,
@@ -33,6 +33,11 @@ CODE_LIVES = timedelta(hours=24)
 """How long a pairing code works."""
 
 
+def guardianship_id(guardian_id: UUID, student_id: UUID) -> UUID:
+    """Return the id of a guardianship; one that ended and began again has the same."""
+    return uuid5(guardian_id, str(student_id))
+
+
 class User(Aggregate):
     """A parent or a student."""
 
@@ -44,6 +49,8 @@ class User(Aggregate):
         self.timezone = timezone
         self.guardians: frozenset[UUID] = frozenset()
         self.children: frozenset[UUID] = frozenset()
+        self.linked_at: dict[UUID, datetime] = {}
+        """Since when, by guardian or child."""
         self.staff_roles: frozenset[StaffRole] = frozenset()
         self.consents: dict[UUID, Consent] = {}
         self.codes: dict[str, datetime] = {}
@@ -120,26 +127,30 @@ class User(Aggregate):
         self.trigger_event(ConsentWithdrawn, consent_id=consent_id, timestamp=at)
 
     def grant_role(self, role: StaffRole, at: datetime) -> None:
-        """Give a role beyond parent and student; giving it twice changes nothing. Raises `NotAllowed` for a student."""
+        """Give an adult a role beyond parent; raises `NotAllowed` for a student, `RoleUnchanged` the second time."""
         if self.role != "parent":
             raise NotAllowed
-        if role not in self.staff_roles:
-            self.trigger_event(StaffRoleGranted, role=role, timestamp=at)
+        if role in self.staff_roles:
+            raise RoleUnchanged
+        self.trigger_event(StaffRoleGranted, role=role, timestamp=at)
 
     def revoke_role(self, role: StaffRole, at: datetime) -> None:
-        """Take a role back; taking what is not there changes nothing."""
-        if role in self.staff_roles:
-            self.trigger_event(StaffRoleRevoked, role=role, timestamp=at)
+        """Take a role back; raises `RoleUnchanged` where it is not there."""
+        if role not in self.staff_roles:
+            raise RoleUnchanged
+        self.trigger_event(StaffRoleRevoked, role=role, timestamp=at)
 
     def evolve(self, event: Event) -> None:  # noqa: C901  one case a fact
         """Take a fact in."""
         match event:
             case GuardianAdded():
                 self.guardians |= {event.guardian_id}
+                self.linked_at[event.guardian_id] = event.timestamp
             case GuardianRemoved():
                 self.guardians -= {event.guardian_id}
             case ChildLinked():
                 self.children |= {event.child_id}
+                self.linked_at[event.child_id] = event.timestamp
             case ChildUnlinked():
                 self.children -= {event.child_id}
             case PairingCodeIssued():

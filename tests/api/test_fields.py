@@ -96,7 +96,7 @@ FOREIGN = (
         "parent_id",
         "guardian_id",
         "children",
-        "consent",
+        "consents",
     ),
     *("consent_id", "version", "position", "created_at", "updated_at", "recorded_at", "source", "graded", "mastery"),
     *("is_correct", "correct_answer", "explanation", "hints", "on_behalf_of", "command_id", "event_id", "subject_id"),
@@ -106,7 +106,7 @@ FOREIGN = (
 
 KNOWN = {
     "/progress": "student_id, subject, topic, score, time_spent, completed, occurred_at",
-    "/users": "email, password, role, profile",
+    "/users": "email, password, role, profile, consent",
     "/auth/login": "email, password",
     "/auth/refresh": "refresh_token",
 }
@@ -133,16 +133,21 @@ async def test_a_field_that_is_not_known_is_refused_and_its_name_not_repeated(
     ]
 
 
+@pytest.mark.parametrize(
+    ("inner", "known"),
+    [("profile", "name, grade_level, learning_preferences, timezone"), ("consent", "policy_version, scopes, country")],
+)
 async def test_an_unknown_field_of_an_inner_object_is_told_that_objects_fields(
-    client: httpx.AsyncClient, bodies: dict[str, Any]
+    client: httpx.AsyncClient, bodies: dict[str, Any], inner: str, known: str
 ) -> None:
-    answer = await client.post("/users", json=with_value(bodies["/users"], f"profile.{CANARY}", 1))
+    terms = {"policy_version": "2026-1", "scopes": ["learning"], "country": "IT"}
+    bodies = bodies | {"/users": bodies["/users"] | {"consent": terms}}
+    answer = await client.post("/users", json=with_value(bodies["/users"], f"{inner}.{CANARY}", 1))
 
     assert_refused(answer, 422)
-    known = "name, grade_level, learning_preferences, timezone"
     assert answer.json()["errors"] == [
         {
-            "field": "profile",
+            "field": inner,
             "rule": "extra-forbidden",
             "message": f"has a field that is not known here; known are: {known}",
         }

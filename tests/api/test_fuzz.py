@@ -18,7 +18,9 @@ HASHING = {"POST /users", "POST /auth/login"}
 """Operations that make the server hash a password, which takes a while."""
 OPERATIONS = (
     *("GET /progress/{student_id}", "POST /progress", "GET /users/{id}", "POST /users", "POST /auth/login"),
-    *("POST /auth/refresh", "GET /health/live", "GET /health/ready"),
+    *("POST /users/{student_id}/pairing-codes", "POST /guardianships", "GET /guardianships"),
+    *("DELETE /guardianships/{id}", "POST /users/{student_id}/consents", "GET /users/{student_id}/consents"),
+    *("DELETE /users/{student_id}/consents/{id}", "POST /auth/refresh", "GET /health/live", "GET /health/ready"),
 )
 ENDLESS = "GET /live/{student_id}"
 """Answers for as long as somebody listens: here only what is refused is asked, the rest in `test_live.py`."""

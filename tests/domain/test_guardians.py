@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from domain.consent import POLICY, Terms
-from domain.errors import NotAllowed, PairingCodeRefused
+from domain.errors import NotAllowed, PairingCodeRefused, RoleUnchanged
 from domain.events import (
     ChildUnlinked,
     ConsentWithdrawn,
@@ -136,14 +136,16 @@ def test_a_role_is_given_once_and_taken_back() -> None:
     adult = a_user("parent")
 
     adult.grant_role("analyst", NOW)
-    adult.grant_role("analyst", NOW)
-    granted = pending(adult)
+    with pytest.raises(RoleUnchanged):
+        adult.grant_role("analyst", NOW)
+    granted, held = pending(adult), adult.staff_roles
     adult.revoke_role("analyst", NOW)
-    adult.revoke_role("author", NOW)
+    with pytest.raises(RoleUnchanged):
+        adult.revoke_role("analyst", NOW)
 
     assert granted == [StaffRoleGranted(originator_id=adult.id, originator_version=2, timestamp=NOW, role="analyst")]
     assert len(pending(adult)) == 1
-    assert adult.staff_roles == frozenset()
+    assert (held, adult.staff_roles) == (frozenset({"analyst"}), frozenset())
 
 
 def test_no_student_is_staff() -> None:

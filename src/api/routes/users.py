@@ -15,6 +15,7 @@ from api.body import Body, Received
 from api.command import Attempt, Attempting
 from api.models import Email, Line, Model, Secret, shown_as
 from api.route import Route
+from api.routes.consents import ConsentTerms
 from api.security import Glance, Glancing, PerhapsSignedIn, Viewer, check_may_follow
 from api.shapes import UserProfile
 from commands.register_user import RegisterUser, new_user_id
@@ -54,6 +55,10 @@ class UserRegistration(Model):
     ]
     role: Literal["parent", "student"]
     profile: RegisteredProfile
+    consent: Annotated[
+        ConsentTerms | None,
+        Field(description="What the signed-in parent consents to for the child they register, if anything."),
+    ] = None
 
 
 async def register_user(
@@ -83,6 +88,7 @@ async def register_user(
             timezone=content.profile.timezone,
         ),
         parent_id=viewer.user_id if viewer else None,
+        terms=content.consent.terms() if content.consent else None,
     )
     receipt = await handle(backend.registration, command)
     profile = await backend.get_user_profile(user_id, datetime.now(UTC))
