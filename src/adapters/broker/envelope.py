@@ -1,19 +1,22 @@
 """Envelope: an event as a CloudEvent in JSON, written by Postgres; and a batch of them read back.
 
 Each is a CloudEvent 1.0 of its own with our columns as extension attributes, so that any CloudEvents library reads it.
-Personal fields travel sealed, as they rest. Data comes back as equal JSON, not as equal bytes: evidence is computed
-from the log alone.
+What is the rule is left out: a `causationid` or `correlationid` that is the command's own, an `actor` who is the
+subject, a `format` of 1. Personal fields travel sealed, as they rest. Data comes back as equal JSON, not as equal
+bytes: evidence is computed from the log alone.
 """
 
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from asyncpg.pgproto.pgproto import UUID  # eight times as fast, and what a row of the log holds as well
 
-from eventstore.record import Record
+from eventstore.record import FORMAT, Record
+
+T = TypeVar("T")
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 SOURCE = "/afterschool/log"
@@ -24,13 +27,14 @@ TYPE_PREFIX = "afterschool."
 ENVELOPE = f"""
 concat(
     '{{"specversion":"1.0","id":"', event_id, '","source":"{SOURCE}","type":', to_json('{TYPE_PREFIX}' || type),
-    ',"subject":', to_json(coalesce(subject::text, stream)), ',"time":', to_json(occurred_at),
-    ',"datacontenttype":"application/json","data":', data,
-    ',"format":', format, ',"position":"', position, '","part":', part,
+    ',"subject":', to_json(coalesce(subject::text, stream)), ',"time":', to_json(occurred_at), ',"data":', data,
+    ',"position":"', position, '","part":', part,
     ',"stream":', to_json(stream), ',"streamversion":', version, ',"schemaversion":', schema,
-    ',"commandid":"', command_id, '","causationid":"', causation_id, '","correlationid":"', correlation_id,
-    '","actor":"', actor, '","recordedat":', to_json(recorded_at),
-    ',"personid":"' || subject || '"',
+    ',"commandid":"', command_id, '","recordedat":', to_json(recorded_at),
+    ',"format":' || nullif(format, {FORMAT}),
+    ',"causationid":"' || nullif(causation_id, command_id) || '"',
+    ',"correlationid":"' || nullif(correlation_id, command_id) || '"',
+    ',"actor":"' || case when actor = subject then null else actor end || '"',
     ',"onbehalfof":"' || on_behalf_of || '"',
     ',"consentid":"' || consent_id || '"',
     ',"traceparent":' || to_json(traceparent),
@@ -47,8 +51,13 @@ def decode_batch(body: bytes) -> list[Record]:
 
 
 def _record(event: Mapping[str, Any]) -> Record:
+    command_id = UUID(event["commandid"])
+    subject = None if event["subject"] == event["stream"] else UUID(event["subject"])
+    actor = _uuid(event, "actor", subject)
+    if actor is None:
+        raise ValueError("an event without a subject names its actor")
     return Record(
-        format=event["format"],
+        format=event.get("format", FORMAT),
         position=int(event["position"]),
         part=event["part"],
         stream=event["stream"],
@@ -56,13 +65,13 @@ def _record(event: Mapping[str, Any]) -> Record:
         event_id=UUID(event["id"]),
         type=event["type"].removeprefix(TYPE_PREFIX),
         schema=event["schemaversion"],
-        subject=_uuid(event, "personid"),
-        command_id=UUID(event["commandid"]),
-        causation_id=UUID(event["causationid"]),
-        correlation_id=UUID(event["correlationid"]),
-        actor=UUID(event["actor"]),
-        on_behalf_of=_uuid(event, "onbehalfof"),
-        consent_id=_uuid(event, "consentid"),
+        subject=subject,
+        command_id=command_id,
+        causation_id=_uuid(event, "causationid", command_id),
+        correlation_id=_uuid(event, "correlationid", command_id),
+        actor=actor,
+        on_behalf_of=_uuid(event, "onbehalfof", None),
+        consent_id=_uuid(event, "consentid", None),
         traceparent=event.get("traceparent"),
         occurred_at=datetime.fromisoformat(event["time"]),
         recorded_at=datetime.fromisoformat(event["recordedat"]),
@@ -72,8 +81,8 @@ def _record(event: Mapping[str, Any]) -> Record:
     )
 
 
-def _uuid(event: Mapping[str, Any], name: str) -> UUID | None:
-    return UUID(event[name]) if name in event else None
+def _uuid(event: Mapping[str, Any], name: str, otherwise: T) -> UUID | T:
+    return UUID(event[name]) if name in event else otherwise
 
 
 def _bytes(event: Mapping[str, Any], name: str) -> bytes | None:
