@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -30,6 +31,7 @@ from workers.audit import audit as run_audit
 from workers.generations import GenerationsRefused
 from workers.rebuild import Rebuilt
 from workers.rebuild import rebuild as run_rebuild
+from workers.side_by_side import MOST
 from workers.switch import Switched, drop_others
 from workers.switch import rollback as run_rollback
 from workers.switch import switch as run_switch
@@ -118,7 +120,7 @@ def rebuild(
 async def _rebuild(projection: Projection) -> tuple[Rebuilt, Rebuilt]:
     settle_memory()
     dsn = load_settings().database_url.get_secret_value()
-    async with aclosing(run_rebuild(dsn, projection)) as steps:
+    async with aclosing(run_rebuild(dsn, projection, processes=min(os.cpu_count() or 1, MOST))) as steps:
         first = last = await anext(steps)
         for number in first.dropped:
             typer.echo(f"Generation {number} of {projection.name}, which was not live, is dropped.", err=True)

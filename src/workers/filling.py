@@ -13,9 +13,9 @@ import asyncpg
 
 from domain.errors import LogBroken
 from eventstore.codec import decode
-from eventstore.record import Record
+from eventstore.record import PARTS, Record
 from projections.projection import Projection, Seen
-from workers.generations import Cursors, GenerationsRefused, lock_cursors, read_cursors
+from workers.generations import Cursors, lock_cursors, read_cursors
 from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
 
 PAGE = 5000
@@ -30,7 +30,7 @@ _PAGE = """
 select
     format, position, part, case when subject is null then stream end, version, event_id, type, schema, subject,
     null, null, null, null, null, null, null, occurred_at, recorded_at, data, sealed, null
-from events where position > $1 and position <= $2 and type = any($3) order by position
+from events where position > $1 and position <= $2 and type = any($3) and part between $4 and $5 order by position
 """
 """Every column that a fold looks at; null stands for the others, in the order of `Record`."""
 
@@ -59,15 +59,17 @@ class Filling:
         Raises `LogBroken` where the log has a hole.
         """
         end, apart_until = max(goal.values()), 0
+        self._pages.parts = min(goal), max(goal)
         try:
             while (after := _behind(cursors := await self._read_cursors(goal), goal)) < end:
-                if after < apart_until or any(cursor.parked for cursor in cursors.values()):
-                    yield await self._write_apart(after, end, cursors, goal)
-                    continue
+                is_apart = after < apart_until or any(cursor.parked for cursor in cursors.values())
+                write = self._write_apart if is_apart else self._write_far
                 try:
-                    yield await self._write_far(after, end, cursors, goal)
+                    yield await write(after, end, cursors, goal)
                 except Exception as error:
-                    if isinstance(error, LogBroken | GenerationsRefused) or not is_poison(error):
+                    if isinstance(error, _CursorsMoved):
+                        continue
+                    if is_apart or isinstance(error, LogBroken) or not is_poison(error):
                         raise
                     apart_until = after + self._flush
         finally:
@@ -85,7 +87,7 @@ class Filling:
             after, end = _behind(cursors[own], goal), max(goal.values())
             if end - after > within:
                 return False
-            rows = await self._writing.fetch(_PAGE, after, end, list(self._projection.handles))
+            rows = await self._writing.fetch(_PAGE, after, end, list(self._projection.handles), 0, PARTS - 1)
             await self._fold_apart(_wanted(rows, cursors[own], goal), cursors[own], goal, end)
             await self._writing.execute(
                 "update read.generations set state = 'fed' where projection = $1 and generation = $2", name, own
@@ -144,10 +146,10 @@ class Filling:
         await self._advance(cursors, goal, reached, Counter(record.part for record in records) - parked, parked)
 
     async def _check_cursors(self, cursors: Cursors) -> None:
-        """Raise unless the cursors are still what they were when folding began: nobody else writes this generation."""
+        """Raise unless the cursors are still where folding began: a process that died late may have moved them."""
         locked = await lock_cursors(self._writing, self._projection.name, [self._generation])
         if any(locked[self._generation][part].position != cursor.position for part, cursor in cursors.items()):
-            raise GenerationsRefused(f"Somebody else fills the same generation of {self._projection.name}.")
+            raise _CursorsMoved
 
     async def _advance(
         self, cursors: Cursors, goal: Goal, reached: int, applied: Counter[int], parked: Counter[int]
@@ -173,12 +175,18 @@ class Filling:
         )
 
 
+class _CursorsMoved(Exception):
+    """Somebody else has filled the same parts meanwhile; what was folded here is dropped."""
+
+
 class _Pages:
     """Reads the log page by page, the next one while the one before is folded."""
 
     def __init__(self, connection: asyncpg.Connection, projection: Projection) -> None:
         self._connection = connection
         self._types = list(projection.handles)
+        self.parts = 0, PARTS - 1
+        """The first and the last part that are looked at."""
         self._coming: tuple[tuple[int, int], asyncio.Task[list[asyncpg.Record]]] | None = None
 
     async def read(self, after: int, end: int) -> list[asyncpg.Record]:
@@ -209,7 +217,7 @@ class _Pages:
         )
         if found != end - after:
             raise LogBroken(after=after)
-        return await self._connection.fetch(_PAGE, after, end, self._types)
+        return await self._connection.fetch(_PAGE, after, end, self._types, *self.parts)
 
 
 def _behind(cursors: Cursors, goal: Goal) -> int:
@@ -220,11 +228,11 @@ def _behind(cursors: Cursors, goal: Goal) -> int:
 
 def _wanted(rows: Sequence[asyncpg.Record], cursors: Cursors, goal: Goal) -> list[Record]:
     """Return the events behind the cursor of their part and up to its goal."""
+    records = [Record(*row) for row in rows]
+    if not records or (
+        max(cursors[part].position for part in goal) < records[0].position
+        and records[-1].position <= min(goal.values())
+    ):
+        return records
     bounds = {part: (cursors[part].position, end) for part, end in goal.items()}
-    records = []
-    for row in rows:
-        record = Record(*row)
-        after, end = bounds[record.part]
-        if after < record.position <= end:
-            records.append(record)
-    return records
+    return [r for r in records if bounds[r.part][0] < r.position <= bounds[r.part][1]]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 
 from projections.projection import Projection
+from workers import side_by_side
 from workers.filling import FLUSH, Filling
 from workers.generations import (
     GenerationsRefused,
@@ -42,10 +43,13 @@ class Rebuilt(NamedTuple):
     """Done: projectors feed both generations."""
 
 
-async def rebuild(dsn: str, projection: Projection, *, flush: int = FLUSH) -> AsyncGenerator[Rebuilt]:
+async def rebuild(
+    dsn: str, projection: Projection, *, flush: int = FLUSH, processes: int = 1
+) -> AsyncGenerator[Rebuilt]:
     """Fill the next generation of a read model, whether projectors run or not, and yield how far it has come.
 
-    At most `flush` events are held in memory. Raises `GenerationsRefused`, and `LogBroken` where the log has a hole.
+    At most `flush` events are held in memory; where the log is long, by each of so many processes. Raises
+    `GenerationsRefused`, and `LogBroken` where the log has a hole.
     """
     async with changing(dsn, projection.name) as writing:
         begun = await _begin(writing, projection)
@@ -58,6 +62,12 @@ async def rebuild(dsn: str, projection: Projection, *, flush: int = FLUSH) -> As
                 goal = {part: cursor.position for part, cursor in cursors[live].items()}
                 begun = begun._replace(goal=max(goal.values()))
                 yield begun
+                if processes > 1 and begun.goal - begun.reached >= side_by_side.WORTH:
+                    work = side_by_side.fill_side_by_side(dsn, projection, begun.generation, goal, processes=processes)
+                    async with aclosing(work) as written:
+                        async for reached in written:
+                            begun = begun._replace(reached=max(begun.reached, reached))
+                            yield begun
                 async with aclosing(filling.fill(goal)) as written:
                     async for reached in written:
                         begun = begun._replace(reached=reached)

@@ -29,7 +29,7 @@ from tests.workers.generations import (
 from tests.workers.poisonous import POISON, PoisonousRecords, PoisonousSummaries
 from tests.workers.running import eventually, somebody_waits
 from tests.workers.students import live, practise, register
-from workers import filling
+from workers import filling, side_by_side
 from workers.generations import GenerationsRefused, changing, live_of
 from workers.rebuild import Rebuilt, rebuild
 
@@ -180,26 +180,26 @@ async def test_cancelled_at_any_moment_it_goes_on_and_ends_the_same(
 KILLED = """
 import asyncio, sys
 from projections.progress_summary import ProgressSummaries
-from workers import filling
+from workers import filling, side_by_side
 from workers.rebuild import Rebuilt, rebuild
 
-filling.PAGE = 5
+filling.PAGE, side_by_side.WORTH = 5, 0
 
 async def main():
-    async for step in rebuild(sys.argv[1], ProgressSummaries(), flush=5):
+    async for step in rebuild(sys.argv[1], ProgressSummaries(), flush=5, processes=int(sys.argv[2])):
         print(step.reached, flush=True)
 
 asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("lines", [1, 3, 6])
-async def test_killed_it_goes_on_and_ends_the_same(platform: Platform, lines: int) -> None:
+@pytest.mark.parametrize(("lines", "processes"), [(1, 1), (3, 1), (6, 1), (1, 2), (2, 2)])
+async def test_killed_it_goes_on_and_ends_the_same(platform: Platform, lines: int, processes: int) -> None:
     await live(platform.store, people=4, reports=6)
     await platform.project()
 
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", KILLED, platform.store.dsn),
+        *(sys.executable, "-c", KILLED, platform.store.dsn, str(processes)),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": "src"},
     )
@@ -212,6 +212,35 @@ async def test_killed_it_goes_on_and_ends_the_same(platform: Platform, lines: in
     _, *_, last = await rebuilt(platform)
 
     assert last.generation == 2
+    await assert_alike(platform, SUMMARIES, 1, 2)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+async def test_several_processes_fill_side_by_side(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(side_by_side, "WORTH", 0)
+    await live(platform.store, people=20, reports=5)
+    await catch_up(platform)
+
+    steps = [step async for step in rebuild(platform.store.dsn, SUMMARIES, processes=processes)]
+
+    assert {step.reached for step in steps} == {0, 120}
+    assert steps[-1].attached
+    await assert_alike(platform, SUMMARIES, 1, 2)
+
+
+async def test_what_dead_processes_left_over_is_filled_by_the_first(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "WORTH", 0)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    await live(platform.store, people=5, reports=2)
+    await platform.project()
+
+    steps = [step async for step in rebuild(platform.store.dsn, SUMMARIES, processes=2)]
+
+    assert steps[-1].attached
     await assert_alike(platform, SUMMARIES, 1, 2)
 
 
