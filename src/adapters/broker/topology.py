@@ -74,7 +74,9 @@ class Topology:
             "x-single-active-consumer": True,
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": self.dead,
-            "x-dead-letter-strategy": "at-least-once",
+            # At least once, a few queues deleted at a bad moment leave the whole broker without quorum queues until it
+            # is restarted (rabbitmq-server#16652); and the log has every dead letter.
+            "x-dead-letter-strategy": "at-most-once",
             "x-overflow": "reject-publish",
             "x-max-length-bytes": QUEUE_BYTES,
             "x-expires": UNREAD_DAY,
