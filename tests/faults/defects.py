@@ -6,11 +6,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-import adapters.cache
 import workers.projector
 import workers.switch
 from adapters.broker.intake import Arrival, Intake
 from adapters.broker.outbox import EncodedBatch
+from adapters.cache import Cache
 from eventstore.connections import APP
 from eventstore.record import Record
 from projections.projection import Connection, Projection
@@ -66,8 +66,11 @@ def checkpoint_before_confirm(plant: Plant) -> None:
 
 
 def older_over_newer(plant: Plant) -> None:
-    careless = "redis.call('set', KEYS[1], ARGV[2], 'pxat', ARGV[4]) return 1"
-    plant.setattr(adapters.cache, "_FILL", adapters.cache._Script(careless))
+    async def fill(self: Cache, key: str, _: Lease, value: bytes, **__: object) -> bool:
+        await self._redis.set(key, value)
+        return True
+
+    plant.setattr(Cache, "fill", fill)
 
 
 def skipped_poison(plant: Plant) -> None:

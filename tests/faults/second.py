@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from adapters.embedded.loopback import free_port
 from adapters.embedded.program import Program
 from adapters.embedded.supervisor import Supervisor
+from tests.api.conftest import UNLIMITED
 from tests.faults.proxy import Proxy
 
 RELAY, PROJECTOR = "second-relay", "second-projector"
@@ -59,5 +60,6 @@ class Second:
 
 
 def ours_apart() -> dict[str, str]:
-    """Return the environment without any setting of ours that was meant for something else."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AFTERSCHOOL_")}
+    """Return the environment without any setting of ours but limits that let one machine send what a thousand do."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AFTERSCHOOL_")}
+    return others | {f"AFTERSCHOOL_{name.upper()}": str(value) for name, value in UNLIMITED.items()}

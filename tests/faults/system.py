@@ -154,6 +154,14 @@ class System:
         """Tell whether everything is up and all up to a position is folded, and confirmed if there is a broker."""
         return await self._ask(_WAITING, head, self._broker) is False and await self._is_ready()
 
+    def last_words(self, lines: int = 12) -> str:
+        """Return the ends of all logs."""
+        words = []
+        for log in sorted((self._directory / "logs").iterdir()):
+            words.append(f"--- {log.name}")
+            words += [line[:300] for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]]
+        return "\n".join([*words, self.queues])
+
     async def _ask(self, query: str, *values: object) -> object:
         """Return one value from Postgres, None while it is not there."""
         try:

@@ -55,12 +55,14 @@ async def tormented(system: System) -> AsyncIterator[Town]:
     """Open a town on the system, and say in the end what it went through."""
     sys.stdout.write(f"to repeat: FAULT_SEED={SEED}\n")
     async with Town(system, SEED) as town:
-        verdict = "violations of what must hold: at least one"
         try:
             yield town
-            verdict = "violations of what must hold: none"
+        except BaseException:
+            sys.stdout.write(f"something does not hold, or does not recover\n{system.last_words()}\n")
+            raise
         finally:
-            sys.stdout.write(f"{town.journal.summary()}\n{verdict}\n{''.join(system.said[-30:])}")
+            sys.stdout.write(f"{''.join(system.said[-30:])}\n{town.journal.summary()}\n")
+        sys.stdout.write("violations of what must hold: none\n")
 
 
 async def judge(system: System, town: Town) -> None:
