@@ -9,6 +9,7 @@ import pytest
 from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
 from tests.cli.test_status import fold_everything
 from tests.eventstore.conftest import Store
+from workers import generations
 from workers.generations import changing
 
 MODEL = "progress_summary"
@@ -77,7 +78,10 @@ async def test_a_switch_to_nothing_is_refused_in_a_sentence(terminal: Terminal, 
     assert shown.stderr.startswith("Generation 1 of progress_summary is live")
 
 
-async def test_a_second_rebuild_is_refused_while_one_is_at_work(terminal: Terminal, database: str) -> None:
+async def test_a_second_rebuild_is_refused_while_one_is_at_work(
+    terminal: Terminal, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "PATIENCE", 0.2)
     async with changing(database, MODEL):
         shown = await terminal("projections", "rebuild", MODEL)
 

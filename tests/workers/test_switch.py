@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from tests.workers.conftest import OwnMachine, Platform
 from tests.workers.generations import SUMMARIES, assert_alike, at_work, catch_up, rebuilt, states_of
 from tests.workers.running import eventually, somebody_waits
 from tests.workers.students import live, practise
+from workers.audit import audit
 from workers.generations import GenerationsRefused
 from workers.switch import Switched, drop_others, rollback, switch
 
@@ -252,6 +253,27 @@ async def test_a_projector_that_meets_a_switch_drops_cached_values_in_its_stead(
     await platform.project()
 
     assert await redis_client.get(cache_key(students[1])) is None
+
+
+async def test_cancelled_at_any_moment_it_has_switched_everything_or_nothing(
+    platform: Platform, students: list[UUID], redis_client: Redis
+) -> None:
+    for n in range(1, 13):
+        act = rolled_back if (await states_of(platform.pool))[2] == "live" else switched
+        doomed = asyncio.create_task(act(platform))
+        await asyncio.wait({doomed}, timeout=n / 200)
+        doomed.cancel()
+        await asyncio.wait({doomed})
+
+        live = next(number for number, state in (await states_of(platform.pool)).items() if state == "live")
+        assert await served_by(platform, SUMMARIES) == {f"read.{table}_g{live}" for table in SUMMARIES.tables}
+        assert (await audit(platform.pool, platform.cache, STUDENTS, sample=0)).differences == []
+
+    await platform.summary.now(students[0], datetime.now(UTC))
+    with suppress(GenerationsRefused):  # it may have come to its end
+        await switched(platform)
+    assert (await states_of(platform.pool))[2] == "live"
+    assert await redis_client.get(cache_key(students[0])) is None
 
 
 async def test_while_redis_is_away_the_switch_waits_to_tell_it(own_machine: OwnMachine) -> None:
