@@ -25,14 +25,20 @@ class Client:
         self._connection: Connection | None = None
 
     async def ask(self, method: str, path: str, *, body: object = None, token: str = "", key: str = "") -> Answer:
-        """Return the answer to a call that succeeded; raises `Refused`, and `ConnectionError` after a minute."""
+        """Return the answer to a call that succeeded; raises `Refused`, and `ConnectionError` after a minute.
+
+        Where the system asks for patience (429), it gets what it asks for.
+        """
         raw = b"" if body is None else json.dumps(body).encode()
         sent = request(method, path, body=raw, token=token, key=key, host=f"{self._host}:{self._port}")
         until = asyncio.get_running_loop().time() + PATIENCE
-        while (answer := await self._try(sent)) is None or answer.status == 503:
-            self.close()
+        while (answer := await self._try(sent)) is None or answer.status in {429, 503}:
             if asyncio.get_running_loop().time() > until:
                 raise ConnectionError("the system does not answer")
+            if answer is not None and answer.status == 429:
+                await asyncio.sleep(int(answer.header("retry-after") or 1))
+                continue
+            self.close()
             await asyncio.sleep(0.2)
         if answer.status >= 400:
             raise Refused(f"{method} {path.partition('?')[0]}: {answer.status} {_type_of(answer)}")

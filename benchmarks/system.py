@@ -94,6 +94,7 @@ async def running_system(
         "PORT": str(port),
         "DATABASE_URL": dsn,
         "REDIS_URL": machine.redis_url,
+        **dict.fromkeys(("RATE_LIMIT", "RATE_LIMIT_BURST", "LOGIN_LIMIT"), "60000000"),
         "SUPABASE_URL": f"http://127.0.0.1:{free_port()}",
         **({"RABBITMQ_URL": broker} if broker else {}),
         **{f"{name.upper()}_FILE": str(file) for name, file in ensure_keys(directory, data_exists=False).items()},

@@ -9,9 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha1
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -23,10 +21,13 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as TooSlow
 from redis.maint_notifications import MaintNotificationsConfig
 
+from adapters import redis_scripts as scripts
 from adapters.breaker import Breaker
+from adapters.gcra import Allowance, Charge
+from adapters.sessions import Session
 from projections.cache import CacheAway, Cached, Lease
 
-TIMEOUT = 0.2
+TIMEOUT = 0.15
 """Seconds that a request waits for Redis at most."""
 CONNECTIONS = 32
 """Who finds them all in use waits for one; the library's own pool fails at the hundred and first."""
@@ -36,90 +37,33 @@ LEASE = 2000
 """Milliseconds that a fill may take, from before its read of Postgres to its end."""
 FLOOR = 60_000
 """Milliseconds for which an invalidation is remembered: longer than any lease."""
-LONGEST_SESSION = 3600
-"""Seconds after which a session is verified again, however long its token lives."""
+LONGEST_SESSION = 300
+"""Seconds after which a token is verified again: with those that a key set is kept, ten minutes for a removed key."""
 
 
-Answer = tuple["Session | None", bytes | None]
+class Glimpse(NamedTuple):
+    """What Redis says to a request; None is what is not there, and everything while it is away."""
+
+    session: Session | None = None
+    value: bytes | None = None
+    allowance: Allowance | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Whose a verified access token is, which session it belongs to, and when it ends (Unix seconds)."""
-
-    user_id: UUID
-    session_id: UUID
-    expires_at: int
+_NOTHING = Glimpse()
 
 
 class _Question(NamedTuple):
-    """What one reader asks: a session, perhaps a value, and where the answer goes."""
+    """What one request asks: perhaps a session, a value, a charge, and where the answer goes."""
 
     session_key: str
     value_key: str
-    answer: asyncio.Future[Answer]
+    charge: Charge | None
+    answer: asyncio.Future[Glimpse]
 
-    def settle(self, answer: Answer) -> None:
+    def settle(self, answer: Glimpse) -> None:
         """Wake the request, unless it was answered or has given up."""
         if not self.answer.done():
             self.answer.set_result(answer)
-
-
-class _Script:
-    """A Lua script, known to the server by its hash after its first call."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-_READ = _Script("""
-local answers = {}
-for i = 1, #KEYS, 2 do
-  answers[i] = redis.pcall('hmget', KEYS[i], 'user_id', 'session_id', 'expires_at')
-  answers[i + 1] = KEYS[i + 1] ~= '' and redis.pcall('get', KEYS[i + 1])
-end
-return answers
-""")
-
-_GET = _Script("return redis.call('get', KEYS[1])")
-
-_OPEN_SESSION = _Script("""
-redis.call('hset', KEYS[1], 'user_id', ARGV[1], 'session_id', ARGV[2], 'expires_at', ARGV[3])
-redis.call('expire', KEYS[1], ARGV[4])
-""")
-
-_LEASE = _Script("""
-local value = redis.call('get', KEYS[1])
-if value then
-  return {value, tonumber(redis.call('get', KEYS[1] .. ':position') or 0)}
-end
-return redis.call('set', KEYS[1] .. ':lease', ARGV[1], 'nx', 'px', ARGV[2]) and true or false
-""")
-
-_FILL = _Script("""
-local position = tonumber(ARGV[3])
-if redis.call('get', KEYS[1] .. ':lease') ~= ARGV[1]
-    or position < tonumber(redis.call('get', KEYS[1] .. ':floor') or 0)
-    or position < tonumber(redis.call('get', KEYS[1] .. ':position') or 0) then
-  return 0
-end
-redis.call('set', KEYS[1], ARGV[2], 'pxat', ARGV[4])
-redis.call('set', KEYS[1] .. ':position', ARGV[3], 'pxat', ARGV[4])
-redis.call('del', KEYS[1] .. ':lease')
-return 1
-""")
-
-_INVALIDATE = _Script("""
-for i, key in ipairs(KEYS) do
-  local floor = math.max(tonumber(ARGV[i + 1]), tonumber(redis.call('get', key .. ':floor') or 0))
-  redis.call('del', key .. ':lease')
-  if floor > tonumber(redis.call('get', key .. ':position') or 0) then
-    redis.call('del', key, key .. ':position')
-  end
-  redis.call('set', key .. ':floor', string.format('%d', floor), 'px', ARGV[1])
-end
-""")
 
 
 class Cache:
@@ -155,30 +99,41 @@ class Cache:
         except (RedisError, OSError) as error:
             raise CacheAway from error
 
-    async def read_session_and_value(self, token_hash: str, value_key: str | None) -> Answer:
-        """Return the session of a token and the value of a key, None for what is not there.
+    async def look(
+        self, token_hash: str | None = None, value_key: str | None = None, charge: Charge | None = None
+    ) -> Glimpse:
+        """Charge a request and return the session of its token and the value of a key, if it is let through.
 
         What is asked while an answer is on its way is the next question, all of it in one call: thirty-two readers at
         once cost a thirteenth each of what one alone costs.
         """
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Question(f"session:{token_hash}", value_key or "", answer))
+        answer: asyncio.Future[Glimpse] = asyncio.get_running_loop().create_future()
+        session_key = f"session:{token_hash}" if token_hash else ""
+        self._waiting.append(_Question(session_key, value_key or "", charge, answer))
         if self._reading is None:
             self._reading = asyncio.create_task(self._answer_questions())
         return await answer
 
     async def open_session(self, token_hash: str, session: Session, now: float) -> None:
-        """Remember a verified token until it ends, or for an hour; if Redis is away it is verified again next time."""
-        seconds = min(session.expires_at - int(now), LONGEST_SESSION)
-        if seconds > 0:
-            user, number = str(session.user_id), str(session.session_id)
+        """Remember a verified token until it ends, or for five minutes; without Redis it is verified again next time.
+
+        The seconds count from `checked_at`, so that a slow writer does not prolong them.
+        """
+        seconds = min(session.expires_at - now, LONGEST_SESSION - max(0.0, now - session.checked_at))
+        if seconds >= 1:
+            fields = (str(session.user_id), str(session.session_id), session.expires_at, int(session.checked_at))
             with suppress(CacheAway):
-                await self._run(_OPEN_SESSION, [f"session:{token_hash}"], user, number, session.expires_at, seconds)
+                await self._run(scripts.OPEN_SESSION, [f"session:{token_hash}"], *fields, int(seconds))
+
+    async def forget_session(self, token_hash: str) -> None:
+        """Forget a token, which ends its session at once in every process; without Redis they find out by asking."""
+        with suppress(CacheAway):
+            await self._run(scripts.FORGET, [f"session:{token_hash}"])
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of a key, or None where there is none or Redis is away."""
         with suppress(CacheAway):
-            return cast("bytes | None", await self._run(_GET, [key]))
+            return cast("bytes | None", await self._run(scripts.GET, [key]))
         return None
 
     async def lease(self, key: str) -> Cached | Lease | None:
@@ -188,7 +143,7 @@ class Cache:
         """
         token = secrets.token_bytes(16)
         try:
-            answer = await self._run(_LEASE, [key], token, LEASE)
+            answer = await self._run(scripts.LEASE, [key], token, LEASE)
         except CacheAway:
             return None
         if isinstance(answer, list):
@@ -199,7 +154,7 @@ class Cache:
         """Store a value and give the lease back; False where the lease is lost or something newer is known."""
         milliseconds = int(expires_at.timestamp() * 1000)
         with suppress(CacheAway):
-            return bool(await self._run(_FILL, [key], lease.token, value, position, milliseconds))
+            return bool(await self._run(scripts.FILL, [key], lease.token, value, position, milliseconds))
         return False
 
     async def invalidate(self, positions: Mapping[str, int]) -> None:
@@ -209,7 +164,7 @@ class Cache:
         may read the old values, so whoever makes values stale does not give up.
         """
         if positions:
-            await self._run(_INVALIDATE, list(positions), FLOOR, *positions.values())
+            await self._run(scripts.INVALIDATE, list(positions), FLOOR, *positions.values())
 
     async def drop_values(self) -> None:
         """Drop every cached value and every lease taken before this call; `CacheAway` means: try again."""
@@ -235,17 +190,25 @@ class Cache:
         finally:
             self._reading = None
             for question in [*questions, *self._waiting]:
-                question.settle((None, None))
+                question.settle(_NOTHING)
 
-    async def _ask(self, questions: Sequence[_Question]) -> list[Answer]:
-        keys = [key for question in questions for key in (question.session_key, question.value_key)]
+    async def _ask(self, questions: Sequence[_Question]) -> list[Glimpse]:
+        keys: list[str] = []
+        limits: list[int] = []
+        for session_key, value_key, charge, _ in questions:
+            keys += (session_key, value_key, charge.key if charge else "")
+            limits += (charge.policy.interval, charge.policy.burst) if charge else (0, 0)
         try:
-            found = cast("list[object]", await self._run(_READ, keys))
+            found = cast("list[object]", await self._run(scripts.LOOK, keys, *limits))
         except CacheAway:
-            return [(None, None)] * len(questions)
-        return [(_session(fields), _value(value)) for fields, value in zip(found[::2], found[1::2], strict=True)]
+            return [_NOTHING] * len(questions)
+        answers = zip(questions, found[::3], found[1::3], found[2::3], strict=True)
+        return [
+            Glimpse(_session(fields), _value(value), _allowance(question.charge, limit))
+            for question, fields, value, limit in answers
+        ]
 
-    async def _run(self, script: _Script, keys: Sequence[str], *arguments: str | bytes | int) -> object:
+    async def _run(self, script: scripts.Script, keys: Sequence[str], *arguments: str | bytes | int) -> object:
         if self._breaker.is_open:
             raise CacheAway
         try:
@@ -263,11 +226,19 @@ class Cache:
 def _session(fields: object) -> Session | None:
     """Read a session's hash; one that is not as we write it is as good as none."""
     match fields:
-        case [bytes(user_id), bytes(session_id), bytes(expires_at)]:
+        case [bytes(user_id), bytes(session_id), bytes(expires_at), bytes(checked_at)]:
             with suppress(ValueError):
-                return Session(UUID(user_id.decode()), UUID(session_id.decode()), int(expires_at))
+                user, number = UUID(user_id.decode()), UUID(session_id.decode())
+                return Session(user, number, int(expires_at), int(checked_at))
     return None
 
 
 def _value(value: object) -> bytes | None:
     return value if isinstance(value, bytes) else None
+
+
+def _allowance(charge: Charge | None, limit: object) -> Allowance | None:
+    match limit:
+        case [int(wait), int(backlog)] if charge:
+            return Allowance(charge.policy, wait, backlog)
+    return None

@@ -41,6 +41,8 @@ _OWN_FAULT = frozenset(
     }
 )
 """What the provider says when the credentials are at fault, and not our keys, its limits or its health."""
+_OVER = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
+"""What the provider answers to a session that has ended already."""
 _TAKEN = frozenset({"email_exists", "user_already_exists"})
 _WEAKNESSES = {
     "length": "too short",
@@ -98,6 +100,15 @@ class SupabaseIdentity:
         """Exchange a refresh token, which works once, for the next pair; raises `CredentialsWrong`."""
         async with _credentials(self._deadline):
             return _tokens(await self._client().refresh_session(refresh_token))
+
+    async def logout(self, access_token: str, *, everywhere: bool) -> None:
+        """End the session of an access token, or all of its user's; one that is over already is no error."""
+        async with _provider(self._deadline):
+            try:
+                await self._admin().sign_out(access_token, "global" if everywhere else "local")
+            except AuthApiError as error:
+                if error.status not in _OVER:
+                    raise
 
     async def create(self, account: Account, password: str) -> None:
         """Make an account that can sign in at once; one with this very id and e-mail is there already and stays.

@@ -6,6 +6,7 @@ import shlex
 from base64 import b64decode
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -51,9 +52,28 @@ def _file(path: str) -> str:
     return path
 
 
+def _networks(raw: object) -> object:
+    """Read a JSON list of networks; refuse one that holds everybody, which would believe anyone's word."""
+    networks = tuple(map(_network, json.loads(raw) if isinstance(raw, str) else raw))  # type: ignore[arg-type]
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError("must name proxies, not everybody: anyone could claim any address")
+    return networks
+
+
+def _network(text: object) -> IPv4Network | IPv6Network:
+    if text == "*":
+        raise ValueError("must name proxies, not everybody: anyone could claim any address")
+    try:
+        return ip_network(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        raise ValueError("must be a JSON list of addresses or networks, as 10.0.0.7 or 10.0.0.0/24") from None
+
+
 Broker = Annotated[SecretStr, AfterValidator(_broker)]
 File = Annotated[str, AfterValidator(_file)]
 KeySet = Annotated[SecretStr, AfterValidator(_keys)]
+Proxies = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
+Limit = Annotated[int, Field(ge=1, le=60_000_000)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(lambda raw: json.loads(raw) if isinstance(raw, str) else raw)]
 
 
@@ -94,6 +114,20 @@ class Settings(BaseSettings):
     docs: bool = True
     cors_origins: Origins = ()
     """Origins a browser may call from, as a JSON list."""
+    trusted_proxies: Proxies = ()
+    """Networks of the proxies whose `X-Forwarded-For` is believed, as a JSON list."""
+    rate_limit: Limit = 6000
+    """Requests a minute from one IPv4 address or IPv6 /64 network."""
+    rate_limit_burst: Limit = 1000
+    """How many of them may come at once."""
+    login_limit: Limit = 300
+    """Tries to sign in a minute from one address."""
+    login_limit_of_account: Limit = 10
+    """Tries to sign in a minute to one account."""
+    pairing_limit: Limit = 10
+    """Tries an hour with pairing codes by one account."""
+    api_processes: int = Field(default=1, ge=1, le=1000)
+    """API processes that share the load: each lets through its part of the limits while Redis is away."""
     max_body_bytes: int = Field(default=262_144, ge=1024, le=16_777_216)
     max_header_bytes: int = Field(default=16_384, ge=1024, le=65_536)
     header_seconds: float = Field(default=10.0, gt=0, le=60)

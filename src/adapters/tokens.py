@@ -39,11 +39,15 @@ _PUBLIC = {"ES256": ("EC", ("crv", "x", "y")), "RS256": ("RSA", ("n", "e"))}
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified access token says: whose it is, which session it belongs to, and when it ends (Unix seconds)."""
+    """What a verified access token says: whose it is, which session it belongs to, and when both began and it ends.
+
+    The moments are Unix seconds; `began_at` is when its owner signed in, or, where the token does not tell, its own.
+    """
 
     user_id: UUID
     session_id: UUID
     expires_at: int
+    began_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,8 @@ class TokenVerifier:
         _demand(_moment(claims.get("nbf", 0)) <= now + LEEWAY)
         _demand(claims["iss"] == self._issuer)
         _demand(self._audience in _texts(claims["aud"]))
-        return Claims(_uuid(claims["sub"]), _uuid(claims["session_id"]), expires_at)
+        began_at = _signed_in_at(claims.get("amr"), issued_at)
+        return Claims(_uuid(claims["sub"]), _uuid(claims["session_id"]), expires_at, began_at)
 
 
 def _build_key(entry: Mapping[str, object]) -> _VerifyingKey | None:
@@ -144,6 +149,13 @@ def _moment(value: object) -> int:
     if type(value) is not int or not 0 <= value <= LAST_SECOND:
         raise TokenRefused
     return value
+
+
+def _signed_in_at(methods: object, issued_at: int) -> int:
+    """Return when the first of Supabase's authentication methods was passed, which is the same in every later token."""
+    entries = methods if isinstance(methods, list) else []
+    moments = [entry.get("timestamp") for entry in entries if isinstance(entry, dict)]
+    return min([moment for moment in moments if type(moment) is int and moment >= 0] + [issued_at])
 
 
 def _uuid(value: object) -> UUID:

@@ -14,7 +14,10 @@ from adapters.cache import Cache
 from adapters.identity import SupabaseIdentity
 from adapters.pairing_codes import PostgresPairingCodes
 from adapters.registrations import PostgresRegistrations
+from adapters.revocations import Revocations
+from adapters.sessions import Sessions
 from adapters.settings import Settings, on_this_machine
+from adapters.signing_in import SigningIn
 from adapters.tokens import TokenVerifier
 from commands.register_user import RegistrationPorts
 from eventstore.appender import Appender
@@ -48,6 +51,9 @@ class Backend:
     registration: RegistrationPorts
     get_progress_summary: GetProgressSummary
     get_user_profile: GetUserProfile
+    sessions: Sessions
+    revocations: Revocations
+    signing_in: SigningIn
     email_key: bytes
     """Key of the HMAC that stands for an e-mail wherever it must not be read."""
 
@@ -84,6 +90,13 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
         )
         email_key = _oldest(fingerprint_keys)
         registrations = PostgresRegistrations(pool, email_key, identity)
+        verifier = TokenVerifier(
+            http,
+            jwks_url=f"{settings.supabase_url.rstrip('/')}/auth/v1/.well-known/jwks.json",
+            issuer=settings.issuer,
+            audience=settings.jwt_audience,
+        )
+        sessions, revocations = Sessions(pool), Revocations(pool)
         yield Backend(
             settings=settings,
             pool=pool,
@@ -91,17 +104,15 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             reader=reader,
             cache=cache,
             identity=identity,
-            verifier=TokenVerifier(
-                http,
-                jwks_url=f"{settings.supabase_url.rstrip('/')}/auth/v1/.well-known/jwks.json",
-                issuer=settings.issuer,
-                audience=settings.jwt_audience,
-            ),
+            verifier=verifier,
             registrations=registrations,
             pairing_codes=PostgresPairingCodes(pool, email_key),
             registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
             get_progress_summary=GetProgressSummary(pool, reader, cache),
             get_user_profile=GetUserProfile(pool, reader, keys, cache),
+            sessions=sessions,
+            revocations=revocations,
+            signing_in=SigningIn(identity, verifier, sessions, revocations),
             email_key=email_key,
         )
 

@@ -18,6 +18,7 @@ from api.docs import add_docs
 from api.envelope import Envelope
 from api.errors import on_error, on_http_exception, on_lost
 from api.health import Readiness
+from api.limits import RateLimits
 from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
@@ -69,6 +70,7 @@ def create_app(
             wakeups = Wakeups(settings.database_url.get_secret_value(), APP)
             tasks = {
                 asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
+                asyncio.create_task(backend.revocations.keep_looking(), name="learning of revocations"),
                 asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
                 asyncio.create_task(
                     readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"
@@ -100,6 +102,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.streams = streams
+    app.state.rate_limits = RateLimits(settings, registry)
     app.router.routes[:0] = ROUTES  # before FastAPI's own, because the first match wins and these are the many
     app.add_exception_handler(AfterschoolError, on_error)
     app.add_exception_handler(HTTPException, on_http_exception)

@@ -45,12 +45,16 @@ class Body(Generic[M]):
     Raises `BodyTooLarge`, `ContentTypeUnsupported`, `BodyMalformed` and `RequestInvalid`, in this order of checks.
     """
 
-    def __init__(self, model: type[M]) -> None:
+    def __init__(self, model: type[M], *, default: M | None = None) -> None:
+        """Take the model, and what no body at all means where there may be none."""
         self._model = model
+        self._default = default
 
     async def __call__(self, request: Request) -> Received[M]:
         """Read the body of this request."""
         raw = await _receive(request, limit=request.app.state.settings.max_body_bytes)
+        if self._default is not None and not raw and "content-type" not in request.headers:
+            return Received(self._default, b"")
         if not _CONTENT_TYPE.fullmatch(request.headers.get("content-type", "")):
             raise ContentTypeUnsupported
         check_json(raw)
@@ -62,7 +66,8 @@ class Body(Generic[M]):
 
     def document(self, route: APIRoute) -> None:
         """Show the model as the route's request body in OpenAPI."""
-        route.body_field = create_model_field("body", self._model, field_info=params.Body(annotation=self._model))
+        field = params.Body(default=... if self._default is None else self._default, annotation=self._model)
+        route.body_field = create_model_field("body", self._model, field_info=field)
 
 
 def check_json(raw: bytes) -> None:

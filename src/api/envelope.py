@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import UnexpectedFailure, answer_error
+from api.limits import headers_of
 from api.metrics import RequestMetrics
 from api.trace import trace_id_of
 
@@ -36,7 +37,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_SAFE]
+                message["headers"] = [*message["headers"], *_SAFE, *headers_of(scope)]
             await send(message)
 
         try:

@@ -173,7 +173,7 @@ def render(error: errors.AfterschoolError, trace_id: str) -> tuple[int, dict[str
         refused = isinstance(error, errors.TokenRefused)
         headers["www-authenticate"] = 'Bearer error="invalid_token"' if refused else "Bearer"
     if problem.retry_after is not None:
-        headers["retry-after"] = str(problem.retry_after)
+        headers["retry-after"] = str(error.facts.get("retry_after", problem.retry_after))
     body: dict[str, object] = {
         "type": f"/problems/{name_of(kind)}",
         "title": problem.title,
@@ -186,6 +186,8 @@ def render(error: errors.AfterschoolError, trace_id: str) -> tuple[int, dict[str
         body["errors"] = [asdict(field) for field in broken]
     if isinstance(error, NotReady):
         body["away"] = error.facts["away"]
+    if isinstance(error, QuotaExceeded):
+        body["violated-policies"] = error.facts.get("policies", [])
     return problem.status, headers, json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.errors import MEDIA_TYPE
+from api.limits import charge_address
 
 PROBLEM: dict[str, Any] = {
     "description": "A problem document (RFC 9457); its `type` is stable and says which rule or machine said no.",
@@ -47,7 +48,11 @@ class Documented(Protocol):
 
 
 class Route(APIRoute):
-    """An operation of the API: parameters that are dependencies on the request, an answer that is a `Response`."""
+    """An operation of the API: parameters that are dependencies on the request, an answer that is a `Response`.
+
+    Every request is charged to its address, by the dependency that says so (`charges`), else before all others; where
+    `is_free`, by none.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Route(APIRoute):
         method: str,
         operation: str,
         headers: Sequence[str] = (),
+        is_free: bool = False,
         **details: Any,  # noqa: ANN401  FastAPI's own
     ) -> None:
         shown = {name: HEADERS[name] for name in headers}
@@ -78,10 +84,14 @@ class Route(APIRoute):
         for _, dependency in self._asked:
             if isinstance(dependency, Documented):
                 dependency.document(self)
+        charging = [asked.call for asked in self.dependant.dependencies if getattr(asked.call, "charges", False)]
+        self._charges = not is_free and not charging
         self.app = self._answer
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
+        if self._charges:
+            await charge_address(request)
         response = await self._endpoint(**{name: await ask(request) for name, ask in self._asked})
         await response(scope, receive, send)
 

@@ -1,7 +1,9 @@
 """Security: who is asking, from the access token of the request.
 
-A verified token opens a session in Redis, under the token's hash, and the session is what later requests read; for a
-cached query the value comes along in the same round trip. With Redis away every request verifies its token itself.
+A verified token opens a session in Postgres, which is remembered in Redis under the token's hash; that is what later
+requests read, and the same round trip charges the request to its address and brings the value of a cached query. What
+Redis remembers counts unless the session was revoked. With Redis away every request verifies its token and asks
+Postgres.
 """
 
 import time
@@ -13,9 +15,10 @@ from uuid import UUID
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
-from adapters.cache import Session
+from adapters.sessions import Session
 from adapters.wiring import Backend
 from api.backend import backend_of
+from api.limits import charge_address, rate_limits_of
 from api.query import read_path_id
 from api.route import add_parameter, add_security
 from domain.access import may_follow
@@ -26,13 +29,8 @@ LONGEST_TOKEN = 8192
 """Bytes that an access token may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who is asking, in which session, and until when (Unix seconds) the token allows it."""
-
-    user_id: UUID
-    session_id: UUID
-    expires_at: int
+Viewer = Session
+"""Who is asking, in which session, and until when (Unix seconds) the token allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,13 @@ class Glance:
 
 
 class SignedIn:
-    """A dependency that demands a valid access token; raises `NotSignedIn` and `TokenRefused`."""
+    """A dependency that demands a valid access token; raises `NotSignedIn`, `TokenRefused` and `QuotaExceeded`."""
+
+    charges = True
 
     async def __call__(self, request: Request) -> Viewer:
         """Return who sends this request."""
-        viewer, _ = await _look(request, _bearer_token(request), None)
+        viewer, _ = await _look(request, await _token(request))
         return viewer
 
     def document(self, route: APIRoute) -> None:
@@ -60,11 +60,14 @@ class SignedIn:
 class PerhapsSignedIn:
     """A dependency that reads an access token if there is one; a bad one is refused, not overlooked."""
 
+    charges = True
+
     async def __call__(self, request: Request) -> Viewer | None:
         """Return who sends this request, or None for a stranger."""
         if "authorization" not in request.headers:
+            await charge_address(request)
             return None
-        viewer, _ = await _look(request, _bearer_token(request), None)
+        viewer, _ = await _look(request, await _token(request))
         return viewer
 
     def document(self, route: APIRoute) -> None:
@@ -75,8 +78,10 @@ class PerhapsSignedIn:
 class Glancing:
     """A dependency that reads token and id of a query, and what is cached for it unless its query string asks for more.
 
-    Raises `NotSignedIn`, `TokenRefused` and, for an id that is none, `RequestInvalid`.
+    Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded` and, for an id that is none, `RequestInvalid`.
     """
+
+    charges = True
 
     def __init__(self, parameter: str, key: Callable[[UUID], str]) -> None:
         self._parameter = parameter
@@ -84,7 +89,7 @@ class Glancing:
 
     async def __call__(self, request: Request) -> Glance:
         """Return who sends this request, about whom, and what is cached."""
-        token = _bearer_token(request)
+        token = await _token(request)
         about = read_path_id(request, self._parameter)
         viewer, value = await _look(request, token, None if request.scope["query_string"] else self._key(about))
         return Glance(viewer, about, value)
@@ -111,16 +116,37 @@ async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID, *
         raise NotAllowed
 
 
-async def _look(request: Request, token: str, value_key: str | None) -> tuple[Viewer, bytes | None]:
-    backend = backend_of(request)
-    token_hash = sha256(token.encode()).hexdigest()
-    session, value = await backend.cache.read_session_and_value(token_hash, value_key)
+async def access_token(request: Request) -> str:
+    """Bring the token of a request, as a dependency of a route; raises `NotSignedIn` and `TokenRefused`."""
+    return _bearer_token(request)
+
+
+def token_hash_of(token: str) -> str:
+    """Return what stands for a token wherever it is kept."""
+    return sha256(token.encode()).hexdigest()
+
+
+async def _token(request: Request) -> str:
+    """Return the access token; a request without one is charged to its address all the same."""
+    try:
+        return _bearer_token(request)
+    except NotSignedIn:
+        await charge_address(request)
+        raise
+
+
+async def _look(request: Request, token: str, value_key: str | None = None) -> tuple[Viewer, bytes | None]:
+    backend, limits = backend_of(request), rate_limits_of(request)
+    token_hash = token_hash_of(token)
+    charge = limits.of_address(request)
+    session, value, allowance = await backend.cache.look(token_hash, value_key, charge)
+    if charge:
+        limits.settle(request, charge, allowance)
     now = time.time()
-    if session is None or session.expires_at <= now:
-        claims = await backend.verifier.verify(token)
-        session = Session(claims.user_id, claims.session_id, claims.expires_at)
+    if session is None or session.expires_at <= now or not backend.revocations.allow(session):
+        session = await backend.sessions.open(await backend.verifier.verify(token))
         await backend.cache.open_session(token_hash, session, now)
-    return Viewer(session.user_id, session.session_id, session.expires_at), value
+    return session, value
 
 
 def _bearer_token(request: Request) -> str:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class AsOf(BaseModel):
@@ -128,3 +128,4 @@ class ProblemDocument(BaseModel):
     trace_id: str
     errors: list[BrokenField] = []
     away: list[str] = []
+    violated_policies: list[str] = Field(default=[], alias="violated-policies")

@@ -15,6 +15,7 @@ COMMANDS = {
     "events": "Look at the event log: follow it, show one event, export it.",
     "parked": "Look after events that could not be folded.",
     "projections": "Rebuild, switch and audit the read models.",
+    "sessions": "Show who is signed in, and end it.",
     "keys": "Rotate the master key that wraps everyone's keys.",
     "demo": "Make accounts to try the system with.",
 }

@@ -11,10 +11,13 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from adapters.cache import TIMEOUT, Cache, Session
+from adapters.cache import TIMEOUT, Cache, Glimpse
+from adapters.gcra import Charge, Policy
+from adapters.sessions import Session
 from projections.cache import CacheAway, Cached, Lease
 
 KEY = "user:0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d:progress"
+GENEROUS = Policy(name="ip", quota=6000, seconds=60, burst=1000)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -33,7 +36,8 @@ async def cache(redis_url: str) -> AsyncIterator[Cache]:
 
 
 def some_session(seconds: int = 600) -> Session:
-    return Session(user_id=uuid4(), session_id=uuid4(), expires_at=int(time.time()) + seconds)
+    now = int(time.time())
+    return Session(user_id=uuid4(), session_id=uuid4(), expires_at=now + seconds, checked_at=now)
 
 
 async def leased(cache: Cache, key: str = KEY) -> Lease:
@@ -219,9 +223,9 @@ async def test_a_session_is_found_by_its_tokens_hash_together_with_a_value(cache
     await cache.open_session("hash", session, time.time())
     await redis.set(KEY, b"{}")
 
-    assert await cache.read_session_and_value("hash", KEY) == (session, b"{}")
-    assert await cache.read_session_and_value("hash", None) == (session, None)
-    assert await cache.read_session_and_value("other", "user:other:progress") == (None, None)
+    assert await cache.look("hash", KEY) == Glimpse(session, b"{}")
+    assert await cache.look("hash") == Glimpse(session)
+    assert await cache.look("other", "user:other:progress") == Glimpse()
 
 
 async def test_a_session_is_a_hash_under_the_contracts_key(cache: Cache, redis: Redis) -> None:
@@ -233,11 +237,12 @@ async def test_a_session_is_a_hash_under_the_contracts_key(cache: Cache, redis: 
         b"user_id": str(session.user_id).encode(),
         b"session_id": str(session.session_id).encode(),
         b"expires_at": str(session.expires_at).encode(),
+        b"checked_at": str(session.checked_at).encode(),
     }
 
 
-@pytest.mark.parametrize(("seconds", "kept"), [(600, 600), (86_400, 3600)])
-async def test_a_session_is_kept_until_its_token_ends_but_an_hour_at_most(
+@pytest.mark.parametrize(("seconds", "kept"), [(120, 120), (86_400, 300)])
+async def test_a_session_is_kept_until_its_token_ends_but_five_minutes_at_most(
     cache: Cache, redis: Redis, seconds: int, kept: int
 ) -> None:
     await cache.open_session("hash", some_session(seconds), time.time())
@@ -253,13 +258,18 @@ async def test_a_session_that_is_over_is_not_kept(cache: Cache, redis: Redis) ->
 
 @pytest.mark.parametrize(
     "fields",
-    [{"user_id": "me"}, {"user_id": "x", "session_id": "y", "expires_at": "soon"}, {"other": "1"}],
+    [
+        {"user_id": "me"},
+        {"user_id": "x", "session_id": "y", "expires_at": "soon", "checked_at": "now"},
+        {"user_id": str(uuid4()), "session_id": str(uuid4()), "expires_at": "9999999999"},
+        {"other": "1"},
+    ],
 )
 async def test_a_session_we_cannot_read_is_none(cache: Cache, redis: Redis, fields: dict[str, str]) -> None:
     for name, value in fields.items():
         await redis.hset("session:hash", name, value)
 
-    assert await cache.read_session_and_value("hash", None) == (None, None)
+    assert await cache.look("hash") == Glimpse()
 
 
 async def test_a_key_of_a_wrong_kind_spoils_nobody_elses_answer(cache: Cache, redis: Redis) -> None:
@@ -269,19 +279,21 @@ async def test_a_key_of_a_wrong_kind_spoils_nobody_elses_answer(cache: Cache, re
     await redis.lpush(KEY, "list")
 
     strange, mine = await asyncio.gather(
-        cache.read_session_and_value("strange", KEY), cache.read_session_and_value("mine", None)
+        cache.look("strange", KEY, Charge("session:mine", GENEROUS)), cache.look("mine", charge=Charge("ip", GENEROUS))
     )
 
-    assert strange == (None, None)
-    assert mine == (session, None)
+    assert strange == Glimpse()
+    assert (mine.session, mine.value) == (session, None)
+    assert mine.allowance
+    assert mine.allowance.remaining == 999
 
 
 async def test_readers_at_once_share_their_calls(cache: Cache, redis: Redis) -> None:
     await cache.open_session("hash", some_session(), time.time())
-    await cache.read_session_and_value("hash", None)
+    await cache.look("hash")
     before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
 
-    await asyncio.gather(*(cache.read_session_and_value("hash", None) for _ in range(500)))
+    await asyncio.gather(*(cache.look("hash", KEY, Charge("ip", GENEROUS)) for _ in range(500)))
 
     assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] - before <= 2
 
@@ -294,8 +306,8 @@ async def test_cancelled_readers_never_leave_their_answers_to_others(cache: Cach
         await redis.set(f"value:{token_hash}", token_hash)
 
     async def read(token_hash: str) -> None:
-        found = await cache.read_session_and_value(token_hash, f"value:{token_hash}")
-        assert found == (sessions[token_hash], token_hash.encode())
+        found = await cache.look(token_hash, f"value:{token_hash}")
+        assert found == Glimpse(sessions[token_hash], token_hash.encode())
         assert await cache.get(f"value:{token_hash}") == token_hash.encode()
 
     tasks = []
@@ -330,16 +342,16 @@ async def test_a_silent_redis_costs_its_timeout_once_and_then_nothing() -> None:
     async with silent_server() as url:
         cache = Cache(url, rest=60)
         started = time.perf_counter()
-        first = await asyncio.gather(*(cache.read_session_and_value("hash", KEY) for _ in range(50)))
+        first = await asyncio.gather(*(cache.look("hash", KEY) for _ in range(50)))
         slow = time.perf_counter() - started
 
         started = time.perf_counter()
-        then = [await cache.read_session_and_value("hash", KEY), await cache.get(KEY), await cache.lease(KEY)]
+        then = [await cache.look("hash", KEY), await cache.get(KEY), await cache.lease(KEY)]
         fast = time.perf_counter() - started
         await cache.close()
 
-    assert first == [(None, None)] * 50
-    assert then == [(None, None), None, None]
+    assert first == [Glimpse()] * 50
+    assert then == [Glimpse(), None, None]
     assert slow < 4 * TIMEOUT
     assert fast < TIMEOUT / 4
 
@@ -349,13 +361,13 @@ async def test_with_redis_away_nothing_fails_but_an_invalidation_which_must_be_t
 
     await cache.open_session("hash", some_session(), time.time())
     answers = [
-        await cache.read_session_and_value("hash", KEY),
+        await cache.look("hash", KEY, Charge("ip", GENEROUS)),
         await cache.get(KEY),
         await cache.lease(KEY),
         await cache.fill(KEY, Lease(b"token"), b"{}", position=1, expires_at=TOMORROW),
     ]
 
-    assert answers == [(None, None), None, None, False]
+    assert answers == [Glimpse(), None, None, False]
     with pytest.raises(CacheAway):
         await cache.invalidate({KEY: 1})
     with pytest.raises(CacheAway):
@@ -373,7 +385,7 @@ async def test_a_redis_that_came_back_is_used_again(redis_url: str, redis: Redis
             await cache.ping()
 
     assert await cache.get(KEY) == b"{}"
-    assert await cache.read_session_and_value("hash", KEY) == (None, b"{}")
+    assert await cache.look("hash", KEY) == Glimpse(None, b"{}")
     await cache.close()
 
 

@@ -30,7 +30,24 @@ from tests.adapters.provider import (
 
 
 async def test_a_good_token_says_whose_it_is_which_session_and_until_when(desk: Desk) -> None:
-    assert await desk.verifier.verify(a_token()) == Claims(USER, SESSION, NOW + 3600)
+    assert await desk.verifier.verify(a_token()) == Claims(USER, SESSION, NOW + 3600, NOW)
+
+
+@pytest.mark.parametrize(
+    ("amr", "began_at"),
+    [
+        ([{"method": "password", "timestamp": NOW - 7200}, {"method": "totp", "timestamp": NOW - 60}], NOW - 7200),
+        ([{"method": "password", "timestamp": 10**30}], NOW),
+        ([{"method": "password", "timestamp": "yesterday"}, {"timestamp": True}, "password", None], NOW),
+        (["password"], NOW),
+        ("password", NOW),
+        (None, NOW),
+    ],
+)
+async def test_a_session_is_as_old_as_its_first_authentication_or_else_as_its_token(
+    desk: Desk, amr: object, began_at: int
+) -> None:
+    assert (await desk.verifier.verify(a_token(claims(amr=amr)))).began_at == began_at
 
 
 async def test_a_token_that_another_library_signed_is_accepted(desk: Desk) -> None:

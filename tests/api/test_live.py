@@ -20,7 +20,7 @@ from api.live import Pace
 
 from .live import Process, Reader, Report, Told, process, record
 from .people import Family, Person, Register, as_bytes
-from .test_security import session_key
+from .test_security import remember, session_key
 
 
 @pytest.fixture
@@ -268,9 +268,7 @@ async def test_the_stream_ends_when_the_token_does(machine: Path, api: Process, 
 
 async def test_the_stream_ends_soon_after_the_session_does(redis_url: str, api: Process, student: Person) -> None:
     redis = Redis.from_url(redis_url)
-    session = {"user_id": student.id, "session_id": uuid4(), "expires_at": int(time.time() + 60)}
-    for name, value in session.items():
-        await redis.hset(session_key("opaque"), name, str(value))
+    await remember(redis, student.id, time.time() + 60)
 
     async with Reader(api.url, Person(student.id, student.email, "opaque", ""), student).connect() as events:
         await anext(events)

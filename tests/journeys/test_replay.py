@@ -25,7 +25,7 @@ from benchmarks.replay import replay
 from benchmarks.stream import ASSIST17, SHARED_DATA, invent_stream
 from eventstore.connections import PROJECTOR, create_pool
 from eventstore.reader import LogReader
-from tests.api.conftest import running
+from tests.api.conftest import UNLIMITED, running
 from tests.eventstore.conftest import key_set
 from tests.workers.conftest import new_projector
 from workers.run import run_projector
@@ -77,6 +77,7 @@ async def url(database: str, redis_url: str, tmp_path: Path) -> AsyncIterator[st
             "supabase_secret_key": auth.secret_key,
             "master_keys": key_set(1),
             "fingerprint_keys": key_set(1),
+            **UNLIMITED,
         }
     )
     app, stop = create_app(settings, registry=CollectorRegistry()), asyncio.Event()

@@ -32,6 +32,8 @@ async def ready(readiness: Annotated[Readiness, Depends(readiness)]) -> Response
 
 
 ROUTES = (
-    Route("/health/live", live, method="GET", operation="IsLive", response_model=Health, tags=["Health"]),
-    Route("/health/ready", ready, method="GET", operation="IsReady", response_model=Health, tags=["Health"]),
+    Route("/health/live", live, method="GET", operation="IsLive", response_model=Health, tags=["Health"], is_free=True),
+    Route(
+        "/health/ready", ready, method="GET", operation="IsReady", response_model=Health, tags=["Health"], is_free=True
+    ),
 )

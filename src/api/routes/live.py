@@ -70,8 +70,11 @@ class Admission:
 class Admitting:
     """A dependency that reads token, origin and id of whoever wants to follow a student.
 
-    Raises `NotSignedIn`, `TokenRefused`, `OriginNotAllowed` and, for an id that is none, `RequestInvalid`.
+    Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `OriginNotAllowed` and, for an id that is none,
+    `RequestInvalid`.
     """
+
+    charges = True
 
     async def __call__(self, request: Request) -> Admission:
         """Return what has to be renewed before anything is told."""

@@ -60,7 +60,7 @@ async def open_stand_in(settings: StandInSettings) -> AsyncIterator[StandIn]:
     passwords = Passwords(queue=settings.password_queue)
     try:
         await _make_tables(pool)
-        sessions = Sessions(pool, keys, lock_wait=settings.lock_wait)
+        sessions = Sessions(pool, keys, lock_wait=settings.lock_wait, reuse_seconds=settings.reuse_seconds)
         await sessions.forget_outlived()
         gate = Gate(settings, Users(pool, keys), sessions, AccessTokens(keys.signing, settings.base))
         yield StandIn(_build(gate, passwords), settings)

@@ -34,5 +34,7 @@ create table if not exists auth_standin.refresh_tokens (
     created_at timestamptz not null default clock_timestamp()
 );
 
+alter table auth_standin.refresh_tokens add column if not exists used_at timestamptz;
+
 create index if not exists refresh_tokens_session on auth_standin.refresh_tokens (session_id);
 create unique index if not exists refresh_tokens_active on auth_standin.refresh_tokens (session_id) where not revoked;

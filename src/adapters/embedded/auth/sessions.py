@@ -1,8 +1,8 @@
 """Sessions: who is signed in, and the chain of refresh tokens of which only the last one works.
 
 Each refresh token is derived from the one before under a secret key. So a client that lost the answer and shows the
-parent of the active token can be given that very token again, although only hashes are kept; anything older is a
-copy in the wrong hands, and ends the whole family.
+parent of the active token within a few seconds can be given that very token again, although only hashes are kept;
+anything later or older is a copy in the wrong hands, and ends the whole family.
 """
 
 import hashlib
@@ -35,10 +35,11 @@ class Session:
 class Sessions:
     """The tables of sessions and refresh tokens."""
 
-    def __init__(self, pool: asyncpg.Pool, keys: AuthKeys, *, lock_wait: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, keys: AuthKeys, *, lock_wait: float, reuse_seconds: float) -> None:
         self._pool = pool
         self._key = keys.refresh
         self._lock_wait = f"{round(lock_wait * 1000)}ms"
+        self._reuse_seconds = reuse_seconds
 
     async def begin(self, user_id: UUID) -> tuple[Session, str]:
         """Open a session and return it with its first refresh token."""
@@ -71,7 +72,7 @@ class Sessions:
                     await connection.execute("select set_config('lock_timeout', $1, true)", self._lock_wait)
                     session = await _lock_session(connection, _hash(token))
                     successor = self._successor(token)
-                    if not await _rotate(connection, session, _hash(token), _hash(successor)):
+                    if not await self._rotate(connection, session, _hash(token), _hash(successor)):
                         await connection.execute(
                             "update auth_standin.refresh_tokens set revoked = true where session_id = $1", session.id
                         )
@@ -112,6 +113,36 @@ class Sessions:
             "delete from auth_standin.sessions where not_after < clock_timestamp() - interval '1 day'"
         )
 
+    async def _rotate(self, connection: PoolConnectionProxy, session: Session, token: bytes, successor: bytes) -> bool:
+        """Make the successor the active token, or find that it just became it; False for a token used up before."""
+        revoked = await connection.fetchval(
+            """
+            update auth_standin.refresh_tokens set revoked = true, used_at = clock_timestamp()
+            where hash = $1 and not revoked returning true
+            """,
+            token,
+        )
+        if revoked is not None:
+            await connection.execute(
+                "insert into auth_standin.refresh_tokens (hash, session_id, parent) values ($1, $2, $3)",
+                successor,
+                session.id,
+                token,
+            )
+            return True
+        is_parent = await connection.fetchval(
+            """
+            select true
+            from auth_standin.refresh_tokens as active
+            join auth_standin.refresh_tokens as used on used.hash = active.parent
+            where active.hash = $1 and not active.revoked
+                and used.used_at > clock_timestamp() - make_interval(secs => $2)
+            """,
+            successor,
+            self._reuse_seconds,
+        )
+        return is_parent is True
+
     def _successor(self, token: str) -> str:
         return _text(hmac.digest(self._key, token.encode(), "sha256"))
 
@@ -133,29 +164,6 @@ async def _lock_session(connection: PoolConnectionProxy, token_hash: bytes) -> S
     if not row["lives"]:
         raise _refused("session_expired", "Session Expired")
     return Session(found["session_id"], row["user_id"], row["created_at"])
-
-
-async def _rotate(connection: PoolConnectionProxy, session: Session, token: bytes, successor: bytes) -> bool:
-    """Make the successor the active token, or find that it is; False for a token that was used up long ago."""
-    revoked = await connection.fetchval(
-        """
-        update auth_standin.refresh_tokens set revoked = true
-        where hash = $1 and not revoked returning true
-        """,
-        token,
-    )
-    if revoked is not None:
-        await connection.execute(
-            "insert into auth_standin.refresh_tokens (hash, session_id, parent) values ($1, $2, $3)",
-            successor,
-            session.id,
-            token,
-        )
-        return True
-    active = await connection.fetchval(
-        "select hash from auth_standin.refresh_tokens where session_id = $1 and not revoked", session.id
-    )
-    return active is not None and bytes(active) == successor
 
 
 def _refused(code: str, reason: str) -> Refusal:

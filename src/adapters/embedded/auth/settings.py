@@ -33,6 +33,8 @@ class StandInSettings:
     """Whether anyone may open an account without us; off, so that every account has its user."""
     lock_wait: float = 2.0
     """Seconds that a refresh waits for another one of its session before it is a conflict."""
+    reuse_seconds: float = 10.0
+    """Seconds for which the parent of the active refresh token may come again."""
     password_queue: int = 256
     """Passwords that may wait for a processor before more are told to come back later."""
 
