@@ -16,10 +16,11 @@ COMMANDS = {
     "parked": "Look after events that could not be folded.",
     "projections": "Rebuild, switch and audit the read models.",
     "sessions": "Show who is signed in, and end it.",
+    "grant-role": "Give an adult a role of staff, or take it back.",
     "keys": "Rotate the master key that wraps everyone's keys.",
     "demo": "Make accounts to try the system with.",
 }
-"""Each command and each group of commands is a module of this name beside this one, with a Typer called `app`."""
+"""Each command and group of commands is a module of this name beside this one (`grant_role`), with a Typer `app`."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
@@ -35,7 +36,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     asked_for = next((argument for argument in arguments if argument in COMMANDS), None)
     for name, line in COMMANDS.items():
         if name == asked_for:
-            app.add_typer(import_module(f"cli.{name}").app)
+            app.add_typer(import_module(f"cli.{name.replace('-', '_')}").app)
         else:
             app.command(name, help=line)(_callback)
     return app

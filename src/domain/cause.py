@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
+OPERATOR = UUID("a5c00000-0000-5000-8000-000000000001")
+"""The actor of what is done at the command line; docs/events.md lists the fixed ids."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:

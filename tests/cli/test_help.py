@@ -12,7 +12,7 @@ from cli.command_line import COMMANDS, command_line
 
 def every_command() -> Iterator[tuple[str, ...]]:
     for name in COMMANDS:
-        app = import_module(f"cli.{name}").app
+        app = import_module(f"cli.{name.replace('-', '_')}").app
         for command in app.registered_commands:
             yield (name, command.name or command.callback.__name__) if app.info.name == name else (name,)
 

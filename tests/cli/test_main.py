@@ -45,7 +45,7 @@ def test_help_lists_every_command_and_imports_none_of_them() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert all(name in done.stdout and line in done.stdout for name, line in COMMANDS.items())
-    assert not {f"cli.{name}" for name in COMMANDS} & set(done.stdout.splitlines()[-1].split())
+    assert not {f"cli.{name.replace('-', '_')}" for name in COMMANDS} & set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -59,7 +59,8 @@ def test_every_command_that_is_listed_explains_itself(name: str) -> None:
 def test_every_command_there_is_is_listed() -> None:
     modules = {module.name: import_module(f"cli.{module.name}") for module in pkgutil.iter_modules(cli.__path__)}
 
-    assert {name for name, module in modules.items() if hasattr(module, "app")} == COMMANDS.keys()
+    commands = {name.replace("_", "-") for name, module in modules.items() if hasattr(module, "app")}
+    assert commands == COMMANDS.keys()
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
