@@ -11,7 +11,7 @@ COMMANDS = {
     "project": "Keep the read models up to date with the log.",
     "relay": "Carry the log to RabbitMQ.",
     "migrate": "Bring the database's schema up to date.",
-    "status": "Show whether everything is up and how far each reader has come.",
+    "status": "Show whether all is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",
     "parked": "Look after events that could not be folded.",
     "projections": "Rebuild, switch and audit the read models.",
