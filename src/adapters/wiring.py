@@ -26,6 +26,7 @@ from eventstore.fingerprints import Fingerprints
 from eventstore.keys import KeyStore, MasterKeys
 from eventstore.log import EventLog
 from eventstore.reader import LogReader
+from projections.export_person import ExportPerson
 from projections.get_progress_summary import GetProgressSummary
 from projections.user_profile import GetUserProfile
 
@@ -51,6 +52,7 @@ class Backend:
     registration: RegistrationPorts
     get_progress_summary: GetProgressSummary
     get_user_profile: GetUserProfile
+    export_person: ExportPerson
     sessions: Sessions
     revocations: Revocations
     signing_in: SigningIn
@@ -110,6 +112,7 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
             get_progress_summary=GetProgressSummary(pool, reader, cache),
             get_user_profile=GetUserProfile(pool, reader, keys, cache),
+            export_person=ExportPerson(reader, keys),
             sessions=sessions,
             revocations=revocations,
             signing_in=SigningIn(identity, verifier, sessions, revocations),

@@ -1,0 +1,53 @@
+"""Exports: a person, or a guardian, takes along everything that is recorded about them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+from starlette.responses import Response, StreamingResponse
+
+from adapters.wiring import Backend
+from api.backend import backend
+from api.query import PathId
+from api.route import Route
+from api.security import SignedIn, Viewer, check_may_follow
+
+
+class ZipStream(StreamingResponse):
+    """A zip that is made while it is sent."""
+
+    media_type = "application/zip"
+
+
+async def export_person(
+    viewer: Annotated[Viewer, Depends(SignedIn())],
+    user_id: Annotated[UUID, Depends(PathId("id"))],
+    backend: Annotated[Backend, Depends(backend)],
+) -> Response:
+    """Take along everything recorded about oneself or one's child: a zip of JSON lines and tables.
+
+    Its README.txt says what is in it.
+    """
+    await check_may_follow(backend, viewer, user_id, fresh=True)
+    pieces = aiter(backend.export_person(user_id))
+    first = await anext(pieces)
+
+    async def all_pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return ZipStream(all_pieces(), headers={"content-disposition": f'attachment; filename="{user_id}.zip"'})
+
+
+ROUTES = (
+    Route(
+        "/users/{id}/export",
+        export_person,
+        method="GET",
+        operation="ExportPerson",
+        response_class=ZipStream,
+        tags=["Users"],
+    ),
+)
