@@ -21,7 +21,8 @@ local function charge(key, interval, burst)
   local drained = redis.pcall('get', key)
   if type(drained) == 'table' then return false end
   local room = interval * burst
-  drained = math.min(math.max(tonumber(drained) or now, now), now + room)
+  drained = tonumber(drained) or now
+  drained = drained > now and math.min(drained, now + room) or now
   local after = drained + interval
   if after - now > room then return {after - now - room, drained - now} end
   local kept = redis.pcall('set', key, string.format('%d', after), 'px', math.ceil((after - now) / 1000))
