@@ -1,6 +1,5 @@
 """One effect: however often a device asks and however it is cut off, its report is in the log once."""
 
-import os
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from tests.faults.clients import Device
 from tests.faults.journal import Journal
 from tests.faults.oracle import LOG
 from tests.faults.proxy import Proxy, Towards
+from tests.faults.second import ours_apart
 from tests.faults.system import System
 from tests.faults.verdict import check_commands, check_journal, check_log
 
@@ -112,7 +112,7 @@ async def serving(system: System, place: Path, database_url: str) -> AsyncIterat
         [sys.executable, "-m", "cli.main", "serve"],
         lock=place / "api",
         log=place / "log",
-        environment=dict(os.environ) | system.environment | own,
+        environment=ours_apart() | system.environment | own,
         port=port,
         path="/health/ready",
     )
