@@ -147,8 +147,9 @@ class Projector:
             told, is_all = await self._complete(connection, slices, cursors)
             outcome = await self._write(connection, told, cursors, apart=apart)
             await self._advance(connection, told, cursors, outcome)
-        for key, position in outcome.stale.items():
-            self._stale[key] = max(position, self._stale.get(key, 0))
+            # Not after the commit: it may succeed and its answer be lost, and what filled a gap is not delivered again.
+            for key, position in outcome.stale.items():
+                self._stale[key] = max(position, self._stale.get(key, 0))
         for counter, counts in ((_APPLIED, outcome.applied), (_PARKED, outcome.parked)):
             for (name, _, _), count in counts.items():
                 counter.labels(name).inc(count)

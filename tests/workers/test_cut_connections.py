@@ -15,6 +15,7 @@ from tests.workers.deliveries import Sender
 from tests.workers.read_models import assert_read_models_are_the_fold
 from tests.workers.students import practise, register
 from workers.projector import Projector
+from workers.subscription import Delivery, Slice
 
 
 @asynccontextmanager
@@ -47,6 +48,27 @@ async def test_whatever_byte_a_connection_breaks_at_nothing_is_lost_doubled_or_s
 
             answer = await platform.summary.now(student, datetime.now(UTC))
             assert f'"position":{folded}' in answer.body.decode()
+        assert proxy.cuts >= 10
+
+    await assert_read_models_are_the_fold(platform)
+
+
+async def test_what_filled_a_gap_is_not_stale_where_only_the_answer_to_its_commit_was_lost(platform: Platform) -> None:
+    student = await register(platform.store)
+    await platform.project()
+    async with behind_proxy(platform) as (projector, proxy):
+        await projector.refresh_cache()
+        for after in range(600, 1300, 20):
+            await platform.summary.now(student, datetime.now(UTC))
+            receipt = await practise(platform.store, student)
+            [record] = await platform.store.reader.read(receipt.last - 1)
+            beat = Delivery([Slice(record.part, record.position, [], record.position, record.event_id)])
+
+            proxy.cut(Towards.CLIENT, after=after, reset=True)
+            await projector._apply_until_done(beat)
+
+            answer = await platform.summary.now(student, datetime.now(UTC))
+            assert f'"position":{record.position}' in answer.body.decode()
         assert proxy.cuts >= 10
 
     await assert_read_models_are_the_fold(platform)
