@@ -11,7 +11,7 @@ from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue, HeadersType
 from aio_pika.exceptions import DeliveryError, PublishError
 
-from adapters.broker.connection import BROKEN, Connect, cancelled_by_us_only, connected
+from adapters.broker.connection import BROKEN, Connect, cancelled_by_us_only, connected, is_blocked
 from eventstore.record import PARTS
 
 HEARTBEAT = "heartbeat"
@@ -135,6 +135,7 @@ async def _declare(channel: AbstractChannel, queue: Queue) -> AbstractQueue:
 async def _is_dumb(connect: Connect, name: str, probe: Message) -> bool:
     """Tell whether a queue gives no answer to a message, or refuses it although it is not full.
 
+    A broker that takes nothing for now, being short of memory or disk, says so, and its queues are left alone.
     On a connection of its own: a broker in which a queue does not answer ends the connection that asked it, or lets
     the queue's deletion wait for a minute.
     """
@@ -149,7 +150,7 @@ async def _is_dumb(connect: Connect, name: str, probe: Message) -> bool:
                 except DeliveryError:
                     return not (await channel.declare_queue(name, passive=True)).declaration_result.message_count
         except BROKEN:
-            return True
+            return not await is_blocked(connection)
     return False
 
 

@@ -162,3 +162,15 @@ async def test_a_queue_that_is_full_is_left_alone(rabbitmq: str, channel: Abstra
         full = isinstance(result, DeliveryError)
 
     assert await topology.delete_dumb_queues(connection_to(rabbitmq), {STUDENTS: 1}, MESSAGE) == []
+
+
+async def test_while_the_broker_is_short_of_memory_its_queues_are_left_alone(own_rabbitmq: Broker) -> None:
+    topology = Topology(f"short-{uuid4().hex}")
+    async with await connect(own_rabbitmq.url, name="tests") as connection:
+        await topology.declare_queues(await connection.channel(), STUDENTS, 1)
+    await own_rabbitmq.control("set_vm_memory_high_watermark", "absolute", "1")
+
+    deleted = await topology.delete_dumb_queues(connection_to(own_rabbitmq.url), {STUDENTS: 1}, MESSAGE)
+
+    await own_rabbitmq.control("set_vm_memory_high_watermark", "absolute", "512MB")
+    assert deleted == []
