@@ -12,7 +12,23 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain import events as catalogue
-from domain.events import ChildLinked, Event, GuardianAdded, ProgressRecorded, UserRegistered
+from domain.consent import SCOPES
+from domain.events import (
+    ChildLinked,
+    ChildUnlinked,
+    ConsentGranted,
+    ConsentWithdrawn,
+    Event,
+    GuardianAdded,
+    GuardianRemoved,
+    PairingCodeIssued,
+    PairingCodeUsed,
+    ProgressRecorded,
+    StaffRole,
+    StaffRoleGranted,
+    StaffRoleRevoked,
+    UserRegistered,
+)
 from domain.personal import Hidden, Personal, PersonalMark
 from eventstore import codec
 from eventstore.codec import UnknownEvent, decode, encode, event_types
@@ -36,6 +52,23 @@ ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
     ),
     "GuardianAdded": st.builds(GuardianAdded, **header, guardian_id=st.uuids()),
     "ChildLinked": st.builds(ChildLinked, **header, child_id=st.uuids()),
+    "GuardianRemoved": st.builds(GuardianRemoved, **header, guardian_id=st.uuids()),
+    "ChildUnlinked": st.builds(ChildUnlinked, **header, child_id=st.uuids()),
+    "PairingCodeIssued": st.builds(PairingCodeIssued, **header, code_hash=text, expires_at=moments),
+    "PairingCodeUsed": st.builds(PairingCodeUsed, **header, code_hash=text),
+    "ConsentGranted": st.builds(
+        ConsentGranted,
+        **header,
+        consent_id=st.uuids(),
+        guardian_id=st.uuids(),
+        policy_version=text,
+        scopes=st.lists(st.sampled_from(SCOPES), unique=True).map(tuple),
+        country=text,
+        method=text,
+    ),
+    "ConsentWithdrawn": st.builds(ConsentWithdrawn, **header, consent_id=st.uuids()),
+    "StaffRoleGranted": st.builds(StaffRoleGranted, **header, role=st.sampled_from(get_args(StaffRole))),
+    "StaffRoleRevoked": st.builds(StaffRoleRevoked, **header, role=st.sampled_from(get_args(StaffRole))),
     "ProgressRecorded": st.builds(
         ProgressRecorded,
         **header,
