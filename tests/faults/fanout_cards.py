@@ -11,7 +11,8 @@ from tests.faults.second import PROJECTOR, RELAY, Second
 from tests.faults.system import System
 from tests.workers.running import eventually
 
-Card = Callable[[], Awaitable[None]]
+Card = Callable[[], Awaitable[bool | None]]
+"""Lets something happen, and says False where it could not."""
 LEASE = 5.0
 """Seconds for which the lead of a relay lasts that does not renew it."""
 SHARE = 4.0
@@ -85,18 +86,20 @@ class FanoutCards:
         return meddle
 
     def _resetting(self, link: Proxy) -> Card:
-        async def reset() -> None:
-            await self._occupy(link)
-            link.reset()
+        async def reset() -> bool:
+            if is_used := await self._occupy(link):
+                link.reset()
+            return is_used
 
         return reset
 
     def _silencing(self, link: Proxy) -> Card:
-        async def silence() -> None:
-            await self._occupy(link)
+        async def silence() -> bool:
+            is_used = await self._occupy(link)
             link.go_silent()
             await asyncio.sleep(self._chance.uniform(0.5, 3.0))
             link.come_back()
+            return is_used
 
         return silence
 
@@ -110,37 +113,40 @@ class FanoutCards:
         leader = RELAY if self._second.relay_link.is_used else "relay"
         await self._system.freeze(leader, LEASE + self._chance.uniform(0.5, 2.0))
 
-    async def _cut_confirm(self) -> None:
-        await self._cut(self._second.relay_link, Towards.CLIENT)
+    async def _cut_confirm(self) -> bool:
+        return await self._cut(self._second.relay_link, Towards.CLIENT)
 
-    async def _cut_publish(self) -> None:
-        await self._cut(self._second.relay_link, Towards.SERVER)
+    async def _cut_publish(self) -> bool:
+        return await self._cut(self._second.relay_link, Towards.SERVER)
 
-    async def _cut_ack(self) -> None:
-        await self._cut(self._second.projector_link, Towards.SERVER)
+    async def _cut_ack(self) -> bool:
+        return await self._cut(self._second.projector_link, Towards.SERVER)
 
-    async def _cut_delivery(self) -> None:
-        await self._cut(self._second.projector_link, Towards.CLIENT)
+    async def _cut_delivery(self) -> bool:
+        return await self._cut(self._second.projector_link, Towards.CLIENT)
 
-    async def _cut(self, link: Proxy, towards: Towards) -> None:
-        """Cut a link at work, as soon as so many bytes have passed."""
+    async def _cut(self, link: Proxy, towards: Towards) -> bool:
+        """Cut a link at work, as soon as so many bytes have passed; tell whether that was before long."""
         await self._occupy(link)
         cuts = link.cuts
         link.cut(towards, after=self._chance.randrange(FRAMES), reset=self._chance.random() < 0.5)
-        await within(10.0, lambda: link.cuts > cuts)
+        if not await within(10.0, lambda: link.cuts > cuts):
+            link.come_back()
+        return link.cuts > cuts
 
-    async def _occupy(self, link: Proxy) -> None:
+    async def _occupy(self, link: Proxy) -> bool:
         """Give the lead to the relay that has this link; the projector that has the other one always has its share."""
         if link is self._second.relay_link and not link.is_used:
             await self._system.dethrone()
-        await within(10.0, lambda: link.is_used)
+        return await within(10.0, lambda: link.is_used)
 
 
-async def within(seconds: float, is_true: Callable[[], bool]) -> None:
-    """Wait until it is true, but no longer: what else was broken may keep it from happening."""
+async def within(seconds: float, is_true: Callable[[], bool]) -> bool:
+    """Wait until it is true and tell whether it is by then: what else was broken may keep it from happening."""
 
     async def ask() -> bool:
         return is_true()
 
     with suppress(TimeoutError):
         await eventually(ask, within=seconds)
+    return is_true()

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 
 from tests.faults.clients import ZONES, Device
-from tests.faults.fanout_cards import FanoutCards
+from tests.faults.fanout_cards import Card, FanoutCards
 from tests.faults.journal import Journal
 from tests.faults.meddler import Meddler
 from tests.faults.poison import poison
@@ -41,7 +41,7 @@ class Torment:
         self._journal = journal
         self._chance = chance
         self._deck: list[str] = []
-        self.cards: dict[str, Callable[[], Awaitable[None]]] = {
+        self.cards: dict[str, Card] = {
             "kill api": self._killing("api"),
             "kill projector": self._killing("projector"),
             "kill postgres": self._killing("postgres"),
@@ -74,7 +74,9 @@ class Torment:
     async def deal(self, card: str) -> None:
         """Let one thing happen, and every second time let it heal."""
         self._journal.story.append(card)
-        await self.cards[card]()
+        if await self.cards[card]() is False:
+            self._journal.story[-1] += " (in vain)"
+            return
         self._journal.faults[card] += 1
         if self._chance.random() < 0.5:
             await self._heal(card)
