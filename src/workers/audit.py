@@ -124,7 +124,7 @@ cursors as (
 slowest as (
     select part, min(position) as position from cursors group by part
 ),
-early as (
+early as materialized (
     select events.part, type, count(*) as events from events join slowest using (part)
     where events.position <= slowest.position group by events.part, type
 ),

@@ -17,7 +17,7 @@ from tests.workers.conftest import OwnMachine, Platform
 from tests.workers.generations import SUMMARIES, at_work, catch_up, rebuilt
 from tests.workers.running import eventually
 from tests.workers.students import live, practise
-from workers.audit import Audited, audit
+from workers.audit import Audited, _count, audit
 from workers.audit_schedule import audit_for_ever
 from workers.run import end
 from workers.switch import switch
@@ -46,6 +46,18 @@ async def students(platform: Platform) -> list[UUID]:
         await platform.summary.now(student, datetime.now(UTC))
         await platform.profile(student, datetime.now(UTC))
     return students
+
+
+async def test_counting_reads_the_log_once(platform: Platform, students: list[UUID]) -> None:
+    assert students
+    async with platform.pool.acquire() as connection, connection.transaction():
+        await _count(connection, STUDENTS, [])
+
+        read = await connection.fetchval(
+            "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables where relname = 'events'"
+        )
+
+    assert 0 < read <= 2 * await platform.store.reader.head()
 
 
 async def test_what_is_sound_is_proved_sound(platform: Platform, students: list[UUID]) -> None:
