@@ -135,7 +135,8 @@ class Filling:
     async def _fold_apart(self, records: Sequence[Record], cursors: Cursors, goal: Goal, reached: int) -> None:
         """Fold and write a page, and park what cannot be folded, with what follows it of the same student."""
         key = self._projection.name, self._generation
-        waiting = (await read_parked_students(self._writing, list(cursors))).get(key, set())
+        students = {student_of(record) for record in records}
+        waiting = (await read_parked_students(self._writing, students)).get(key, set())
         flowing = [record for record in records if student_of(record) not in waiting]
         poison = [Poison([record], "") for record in records if student_of(record) in waiting]
         if flowing:

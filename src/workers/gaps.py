@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from domain.errors import LogBroken
 from eventstore.record import COLUMNS, Record
 from projections.projection import Connection
 from workers.subscription import Slice
 
-LIMIT = 5000
-"""Missed events that one transaction takes in at most; the next one goes on from there."""
+SPAN = 10_000
+"""Positions of the log that one transaction looks through at most; the next one goes on from there."""
 
 
 class Gap(NamedTuple):
@@ -19,6 +20,14 @@ class Gap(NamedTuple):
     part: int
     after: int
     up_to: int
+
+
+class Missed(NamedTuple):
+    """Events in gaps, in order."""
+
+    records: list[Record]
+    stopped: tuple[int, UUID] | None
+    """Position, and id of the event there, up to which the gaps were looked through; None where that was all."""
 
 
 class Told(NamedTuple):
@@ -42,37 +51,44 @@ def find_gaps(slices: Sequence[Slice], reached: Mapping[int, int]) -> list[Gap]:
     return gaps
 
 
-async def read_gaps(connection: Connection, gaps: Sequence[Gap], *, limit: int = LIMIT) -> list[Record]:
-    """Return the events in the gaps, in position order, at most `limit`: one pass over the log, however many gaps."""
+async def read_gaps(connection: Connection, gaps: Sequence[Gap], *, span: int = SPAN) -> Missed:
+    """Return the events in the gaps, from the first on: one pass over `span` positions, however many gaps."""
+    first, last = min(gap.after for gap in gaps), max(gap.up_to for gap in gaps)
+    end = min(first + span, last)
+    # Bounded by position, not by a limit of rows: to that Postgres may answer by sorting all that is left of the log.
     rows = await connection.fetch(
         f"""
         select {COLUMNS}
         from events join unnest($1::smallint[], $2::bigint[], $3::bigint[]) as gap(part, after, up_to) using (part)
         where position > $4 and position <= $5 and position > after and position <= up_to
-        order by position limit $6
+        order by position
         """,  # noqa: S608  fixed words
         [gap.part for gap in gaps],
         [gap.after for gap in gaps],
         [gap.up_to for gap in gaps],
-        min(gap.after for gap in gaps),
-        max(gap.up_to for gap in gaps),
-        limit,
+        first,
+        end,
     )
-    return [Record(*row) for row in rows]
+    records = [Record(*row) for row in rows]
+    if end == last:
+        return Missed(records, None)
+    event_id = await connection.fetchval("select event_id from events where position = $1", end)
+    if event_id is None:
+        raise LogBroken(after=first)
+    return Missed(records, (end, event_id))
 
 
-def complete(slices: Sequence[Slice], gaps: Sequence[Gap], missed: Sequence[Record], *, is_all: bool) -> list[Told]:
+def complete(slices: Sequence[Slice], gaps: Sequence[Gap], missed: Missed) -> list[Told]:
     """Return what each part is told, with what was missed; unless that is all, only as far as it goes."""
     records: dict[int, dict[int, Record]] = defaultdict(dict)
     ends: dict[int, tuple[int, UUID]] = {}
     for part, _, own, position, event_id in slices:
         records[part].update((record.position, record) for record in own)
         ends[part] = max(ends.get(part, (0, event_id)), (position, event_id))
-    for record in missed:
+    for record in missed.records:
         records[record.part][record.position] = record
-    if not is_all:
-        last = missed[-1]
-        ends.update((gap.part, (last.position, last.event_id)) for gap in gaps if gap.up_to > last.position)
+    if stopped := missed.stopped:
+        ends.update((gap.part, stopped) for gap in gaps if gap.up_to > stopped[0])
     return [
         Told(part, [records[part][at] for at in sorted(records[part]) if at <= position], position, event_id)
         for part, (position, event_id) in ends.items()

@@ -3,7 +3,7 @@
 Everybody else's events flow on. What is parked is found by bisection, so that nobody else's events are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -79,14 +79,14 @@ def student_of(record: Record) -> UUID:
     return record.subject or UUID(record.stream[-36:])
 
 
-async def read_parked_students(connection: Connection, parts: Sequence[int]) -> dict[tuple[str, int], set[UUID]]:
-    """Return who has parked events in these parts, by projection and generation."""
+async def read_parked_students(connection: Connection, students: Collection[UUID]) -> dict[tuple[str, int], set[UUID]]:
+    """Return which of these students have parked events, by projection and generation."""
     rows = await connection.fetch(
         """
         select projection, generation, array_agg(distinct student_id) as students from read.parked_events
-        where part = any($1) and discarded_at is null group by projection, generation
+        where student_id = any($1) and discarded_at is null group by projection, generation
         """,
-        parts,
+        students,
     )
     return {(row["projection"], row["generation"]): set(row["students"]) for row in rows}
 

@@ -24,7 +24,7 @@ from eventstore.connections import LOST
 from eventstore.record import Record
 from projections.cache import CacheAway, Values
 from projections.projection import Projection, Seen
-from workers.gaps import LIMIT, Told, complete, find_gaps, read_gaps
+from workers.gaps import Missed, Told, complete, find_gaps, read_gaps
 from workers.generations import Cursor
 from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
 from workers.subscription import Delivery, Slice, Subscription
@@ -194,12 +194,9 @@ class Projector:
         for (_, _, part), cursor in cursors.items():
             reached[part] = min(cursor.position, reached.get(part, cursor.position))
         gaps = find_gaps(slices, reached)
-        if not gaps:
-            return complete(slices, (), (), is_all=True), True
         _BACKFILLS.inc(len(gaps))
-        missed = await read_gaps(connection, gaps)
-        is_all = len(missed) < LIMIT
-        return complete(slices, gaps, missed, is_all=is_all), is_all
+        missed = await read_gaps(connection, gaps) if gaps else Missed([], None)
+        return complete(slices, gaps, missed), missed.stopped is None
 
     async def _write(self, connection: Connection, told: Sequence[Told], cursors: Cursors, *, apart: bool) -> Outcome:
         """Fold and write what each generation of each projection has not seen.
@@ -210,8 +207,9 @@ class Projector:
         records = sorted(
             (r for part in told for r in part.records if r.type in self._handled), key=attrgetter("position")
         )
-        has_parked = sorted({part for (_, _, part), cursor in cursors.items() if cursor.parked})
-        parked = await read_parked_students(connection, has_parked) if has_parked else {}
+        has_parked = {part for (_, _, part), cursor in cursors.items() if cursor.parked}
+        suspects = {student_of(record) for record in records if record.part in has_parked}
+        parked = await read_parked_students(connection, suspects) if suspects else {}
         fold = _Fold()
         for name, generation in sorted({(name, generation) for name, generation, _ in cursors}):
             projection = self._projections[name]
