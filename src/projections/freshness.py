@@ -10,8 +10,8 @@ from eventstore.record import part_of
 
 PATIENCE = 2.0
 """Seconds a query waits for its read model before it answers with what there is."""
-MOST_COUNTED = 10_000
-"""Missing events that are counted at most; more are as bad."""
+WINDOW = 100_000
+"""Positions behind the cursor in which missing events are counted; more are as bad."""
 _STEPS = (0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 
 
@@ -26,27 +26,28 @@ async def wait_until_fresh(
     deadline = time.monotonic() + patience
     steps = iter(_STEPS)
     behind = 0
-    while await pool.fetchval(f"select exists ({_BEHIND})", projection, part, min_position):
+    while await pool.fetchval(_IS_BEHIND, projection, part, min_position):
         if time.monotonic() >= deadline:
-            behind = await pool.fetchval(
-                f"select count(*) from ({_BEHIND} limit {MOST_COUNTED}) as behind",  # noqa: S608  fixed words
-                projection,
-                part,
-                min_position,
-            )
+            behind = await pool.fetchval(_BEHIND, projection, part, min_position, WINDOW)
             break
         await asyncio.sleep(next(steps, _STEPS[-1]))
     parked: int = await pool.fetchval(_PARKED, projection, student_id, min_position)
     return behind + parked
 
 
-_BEHIND = """
-select from events
-where part = $2 and position <= $3 and position > (
-    select position from read.cursors join read.generations using (projection, generation)
-    where projection = $1 and state = 'live' and part = $2
-)
+_CURSOR = """
+select position from read.cursors join read.generations using (projection, generation)
+where projection = $1 and state = 'live' and part = $2
 """
+
+_IS_BEHIND = f"""
+select exists (select from events where part = $2 and position <= $3 and position > ({_CURSOR}))
+"""  # noqa: S608  fixed words
+
+_BEHIND = f"""
+select greatest(count(*), ({_IS_BEHIND})::int) from events, ({_CURSOR}) as cursor(position)
+where part = $2 and events.position <= least($3, cursor.position + $4) and events.position > cursor.position
+"""  # noqa: S608  fixed words
 
 _PARKED = """
 select count(*) from read.parked_events join read.generations using (projection, generation)

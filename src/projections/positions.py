@@ -68,7 +68,8 @@ async def read_generation_positions(
             where state = any($2)
         ),
         slowest as (
-            select projection, generation, state, min(position) as position, sum(parked)::int as parked
+            select projection, generation, state, min(position) as position, sum(parked)::int as parked,
+                array_agg(position order by part) as by_part
             from cursors group by projection, generation, state
         )
         select
@@ -91,8 +92,7 @@ async def read_generation_positions(
                 select part, position, recorded_at from events
                 where position > slowest.position order by position limit $1
             ) as tail
-            join cursors on (cursors.projection, cursors.generation) = (slowest.projection, slowest.generation)
-                and cursors.part = tail.part and cursors.position < tail.position
+            where position > slowest.by_part[part + 1]
         ) as unfolded
         order by projection, generation
         """,

@@ -193,6 +193,21 @@ async def test_without_patience_the_answer_says_how_many_events_it_misses(
     assert answer.body == old.body
 
 
+async def test_an_answer_is_not_fresh_though_what_it_misses_is_too_far_away_to_be_counted(
+    platform: Platform, impatient: GetProgressSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.freshness.WINDOW", 2)
+    student = await register(platform.store)
+    await platform.project()
+    for _ in range(3):
+        await register(platform.store, someone_not_of(part(student)))
+    receipt = await practise(platform.store, student)
+
+    answer = await impatient.at_least(student, now(), receipt.last)
+
+    assert answer.stale_by == 1
+
+
 async def test_an_answer_is_fresh_while_only_other_parts_have_events(
     platform: Platform, impatient: GetProgressSummary
 ) -> None:
