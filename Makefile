@@ -28,7 +28,7 @@ check: $(VENV)/dev.stamp ## style, types, layers and dependencies
 	$(BIN)/deptry src
 
 test: check ## check, then run every test (ARGS="tests/domain -k name")
-	$(BIN)/pytest -m "not long" $(ARGS)
+	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadgroup $(ARGS)
 
 test-faults: $(VENV)/dev.stamp ## torment everything for a long while, under load, and print the figures (FAULT_SEED=1)
 	$(BIN)/pytest -m long -s $(ARGS)

@@ -109,6 +109,14 @@ async def topology(rabbitmq: str) -> AsyncIterator[Topology]:
     await remove(own, rabbitmq)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and whole systems, which need the machine for themselves, in one too."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        group = "systems" if place.parts[0] in {"faults", "journeys"} else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out what tests an installed RabbitMQ where none is and none can be."""
     return (collection_path.as_posix().endswith(NATIVE) and not is_native()) or None

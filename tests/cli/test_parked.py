@@ -39,7 +39,7 @@ async def victim(store: Store, owner: asyncpg.Connection, redis_url: str) -> UUI
     await practise(store, student, "fractions", "decimals", "angles")
     await practise(store, await register(store), "plants")
     await of_the_future(owner, 3)
-    pool, cache = await create_pool(store.dsn, PROJECTOR, size=3), Cache(redis_url)
+    pool, cache = await create_pool(store.dsn, PROJECTOR, size=3), Cache(redis_url, timeout=5.0)
     subscription = TailingSubscription(store.reader, dict.fromkeys(range(64), 0))
     await new_projector(pool, cache).apply(await anext(aiter(subscription.deliveries())), apart=True)
     await cache.close()

@@ -18,7 +18,7 @@ READERS = ["progress_records", "progress_summary", "user_profile"]
 
 
 async def fold_everything(store: Store, redis_url: str) -> None:
-    pool, cache = await create_pool(store.dsn, PROJECTOR, size=3), Cache(redis_url)
+    pool, cache = await create_pool(store.dsn, PROJECTOR, size=3), Cache(redis_url, timeout=5.0)
     projector, head = new_projector(pool, cache), await store.reader.head()
     async for delivery in TailingSubscription(store.reader, await projector.cursors()).deliveries():
         await projector.apply(delivery)

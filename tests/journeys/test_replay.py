@@ -162,7 +162,7 @@ async def chunks(data: bytearray) -> AsyncIterator[bytes]:
 
 async def fold_from_zero(database: str, redis_url: str) -> None:
     """Fold the whole log once, from its first event to its head."""
-    pool, cache = await create_pool(database, PROJECTOR, size=3), Cache(redis_url)
+    pool, cache = await create_pool(database, PROJECTOR, size=3), Cache(redis_url, timeout=5.0)
     projector, reader = new_projector(pool, cache), LogReader(pool)
     head = await reader.head()
     async for delivery in TailingSubscription(reader, await projector.cursors()).deliveries():

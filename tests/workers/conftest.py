@@ -56,7 +56,7 @@ async def open_platform(database: str, redis_url: str) -> AsyncIterator[Platform
     """Open everything on these two machines."""
     store = await open_store(database, key_set(1), key_set(1))
     pool = await create_pool(database, PROJECTOR, size=3)
-    cache = Cache(redis_url)
+    cache = Cache(redis_url, timeout=5.0)
     yield Platform(
         store,
         pool,
