@@ -39,8 +39,9 @@ async def switch(dsn: str, projection: Projection, cache: Values, *, accept_diff
     """Let readers see the newer generation; the one before stays fed.
 
     Raises `GenerationsRefused` unless both stand at the same positions and hold the same rows. With
-    `accept_differences`, rows may differ where the log, folded by today's code, says what the newer one says. Called
-    again after it was stopped on its way, it finishes.
+    `accept_differences`, rows may differ where the log, folded by today's code, says what the newer one says; but what
+    the live one has folded must not be parked in the newer one. Called again after it was stopped on its way, it
+    finishes.
     """
     async with changing(dsn, projection.name) as connection:
         generations = await read_generations(connection, projection.name)
@@ -56,6 +57,7 @@ async def switch(dsn: str, projection: Projection, cache: Values, *, accept_diff
             )
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await _check_positions(connection, projection, live, newest)
+            await _check_parked(connection, projection, live, newest)
             differences = await find_differences(connection, projection, live, newest)
             if differences and not accept_differences:
                 raise GenerationsRefused(_in_words(projection, live, newest, differences))
@@ -139,6 +141,27 @@ async def _check_positions(connection: asyncpg.Connection, projection: Projectio
         raise GenerationsRefused(
             f"Generations {one} and {other} of {projection.name} stand at different positions in part "
             f"{', '.join(map(str, uneven))}: a projector that runs brings them together."
+        )
+
+
+async def _check_parked(connection: asyncpg.Connection, projection: Projection, live: int, new: int) -> None:
+    """Refuse a generation that would show some students an older state, because their events wait in it alone."""
+    students = await connection.fetch(
+        """
+        select distinct student_id from read.parked_events as parked
+        where (projection, generation) = ($1, $3) and discarded_at is null and not exists (
+            select from read.parked_events
+            where (projection, generation, position) = ($1, $2, parked.position) and discarded_at is null
+        ) limit 3
+        """,
+        projection.name,
+        live,
+        new,
+    )
+    if students:
+        raise GenerationsRefused(
+            f"Generation {new} of {projection.name} has events parked that the live one has not, of "
+            f"{', '.join(str(row['student_id']) for row in students)}: see `afterschool parked list`."
         )
 
 

@@ -19,10 +19,12 @@ from projections.projection import Projection, Seen
 from projections.students import STUDENTS
 from tests.workers.conftest import OwnMachine, Platform
 from tests.workers.generations import SUMMARIES, assert_alike, at_work, catch_up, rebuilt, states_of
+from tests.workers.poisonous import POISON, PoisonousSummaries
 from tests.workers.running import eventually, somebody_waits
 from tests.workers.students import live, practise
 from workers.audit import audit
 from workers.generations import GenerationsRefused
+from workers.parking import discard, retry
 from workers.switch import Switched, drop_others, rollback, switch
 
 
@@ -172,6 +174,26 @@ async def test_what_a_mended_fold_changes_must_be_accepted_and_is_held_against_t
     assert sum(difference.students for difference in done.differences) == len(students)
     seen = json.loads((await platform.summary.now(students[0], datetime.now(UTC))).body)
     assert seen["self_reported"]["time_spent"] == 6 * 30
+
+
+@pytest.mark.parametrize("accept", [False, True], ids=["unaccepted", "accepted"])
+async def test_what_the_live_generation_has_folded_must_not_be_parked_in_the_next(
+    platform: Platform, *, accept: bool
+) -> None:
+    student, *_ = await live(platform.store)
+    bad = await practise(platform.store, student, score=POISON)
+    await practise(platform.store, student)
+    await catch_up(platform)
+    broken = PoisonousSummaries()
+    await rebuilt(platform, broken)
+
+    with pytest.raises(GenerationsRefused, match="parked"):
+        await switched(platform, broken, accept=accept)
+
+    async with platform.pool.acquire() as connection:
+        assert await discard(connection, student, bad.last)
+        await retry(connection, {SUMMARIES.name: broken}, student)
+    assert await switched(platform, broken, accept=True)
 
 
 async def test_generations_at_different_positions_are_never_switched(
