@@ -215,7 +215,7 @@ async def test_the_relay_and_every_queue_are_looked_at_where_there_is_a_broker(
     assert [machine["name"] for machine in status["machines"] if machine["up"]][-1] == "rabbitmq"
     relay = next(reader for reader in status["readers"] if reader["name"] == "relay")
     assert (relay["position"], relay["lag_events"], relay["leads"]) == (0, 2, False)
-    missing = [f"the broker has no queue afterschool.students.v1.{n}-of-3" for n in range(3)]
+    missing = [f"the broker has no queue afterschool.students.v2.{n}-of-3" for n in range(3)]
     assert status["problems"] == ["no relay leads", *missing]
     assert all(problem in shown.stdout for problem in status["problems"])
 

@@ -64,7 +64,7 @@ class Topology:
 
     def queue_names(self, group: str, count: int) -> list[str]:
         """Return the names of a group's queues."""
-        return [f"{self.name}.{group}.v1.{number}-of-{count}" for number in range(count)]
+        return [f"{self.name}.{group}.v2.{number}-of-{count}" for number in range(count)]
 
     def queues(self, group: str, count: int) -> list[Queue]:
         """Return a group's queues."""
