@@ -57,13 +57,13 @@ def test_it_holds_the_full_shape() -> None:
     assert SERVICES["projector"]["deploy"]["replicas"] >= 2
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"migrate"})
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"migrate"}))
 def test_every_service_says_whether_it_is_well_and_comes_back(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - set(OURS))
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(OURS)))
 def test_every_image_of_others_names_its_version(name: str) -> None:
     assert re.search(r":[A-Z.]*\d", SERVICES[name]["image"])
 
