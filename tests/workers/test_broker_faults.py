@@ -213,14 +213,15 @@ async def test_processes_share_the_queues_and_take_over_from_one_that_dies(feed:
     shares = [feed.share(), feed.share(), MortalShare(feed.platform.pool, STUDENTS, QUEUES)]
 
     async def is_shared() -> bool:
-        return sorted(queue for share in shares for queue in share.queues) == list(range(QUEUES))
+        taken = sorted(queue for share in shares for queue in share.queues)
+        lengths = [len(share.queues) for share in shares]
+        return taken == list(range(QUEUES)) and max(lengths) - min(lengths) <= 1
 
     async with relaying(feed.fanout.relay()), AsyncExitStack() as two:
         for share in shares[:2]:
             await two.enter_async_context(feed.projecting(share))
         async with feed.projecting(shares[2]):
             await eventually(is_shared)
-            assert sorted(len(share.queues) for share in shares) == [1, 1, 2]
             await feed.live()
             await feed.check()
         del shares[2]
@@ -228,7 +229,6 @@ async def test_processes_share_the_queues_and_take_over_from_one_that_dies(feed:
 
         await eventually(is_shared, within=10)
         await feed.is_folded(within=10)
-        assert [len(share.queues) for share in shares] == [2, 2]
         await feed.check()
 
 
