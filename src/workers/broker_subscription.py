@@ -7,7 +7,7 @@ it speaks again; whatever arrives twice that way is dropped by the projector.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from adapters.broker.messages import Heartbeat
 from adapters.broker.topology import parts_of
 from eventstore.connections import LOST
 from eventstore.reader import LogReader, Wakeups
-from workers.run import end
+from workers.run import end, finish
 from workers.share import Share
 from workers.subscription import BATCH, HEARTBEAT, Delivery, Slice, TailingSubscription
 
@@ -61,7 +61,7 @@ class BrokerSubscription:
         self._heads: dict[int, UUID] = {}
         """The event that each queue's last heartbeat named: all its parts were told up to there."""
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery]:
         """Yield what arrives; the one before is acknowledged when the next is asked for."""
         working = [asyncio.create_task(self._intake.run()), asyncio.create_task(self._keep_share())]
         try:
@@ -69,10 +69,13 @@ class BrokerSubscription:
                 yield Delivery(await self._next(working))
                 await self._intake.acknowledge()
         finally:
-            for task in working:
-                await end(task)
-            await self._tail.stop()
-            await self._share.leave()
+            await finish(self._leave(working))
+
+    async def _leave(self, working: Collection["asyncio.Task[None]"]) -> None:
+        for task in working:
+            await end(task)
+        await self._tail.stop()
+        await self._share.leave()
 
     async def _next(self, working: Collection["asyncio.Task[None]"]) -> list[Slice]:
         until = time.monotonic() + self._heartbeat

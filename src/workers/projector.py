@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -110,8 +110,9 @@ class Projector:
     async def run(self, subscription: Subscription) -> None:
         """Apply deliveries for ever; whatever fails is tried again until it works or is parked."""
         await self.refresh_cache()
-        async for delivery in subscription.deliveries():
-            await self._apply_until_done(delivery)
+        async with aclosing(subscription.deliveries()) as deliveries:
+            async for delivery in deliveries:
+                await self._apply_until_done(delivery)
 
     async def _apply_until_done(self, delivery: Delivery) -> None:
         pause, poisoned = FIRST_PAUSE, 0

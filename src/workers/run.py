@@ -1,6 +1,7 @@
 """Run: the projector or the relay as a process, until it is told to stop."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 
@@ -93,6 +94,15 @@ async def end(task: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=0.2)
+
+
+async def finish(farewell: Coroutine[None, None, None]) -> None:
+    """Do what must not be left half done and takes no long time, however often this task is cancelled meanwhile."""
+    task = asyncio.create_task(farewell)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    task.result()
 
 
 async def _project_from_log(projector: Projector, pool: asyncpg.Pool, wakeups: Wakeups) -> None:

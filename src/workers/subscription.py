@@ -6,7 +6,7 @@ projector can drop what it has seen and fetch what it missed. Nothing is lost if
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -44,7 +44,7 @@ class Delivery(NamedTuple):
 class Subscription(Protocol):
     """A stream of deliveries that goes on from where the projector's cursors stand."""
 
-    def deliveries(self) -> AsyncIterator[Delivery]:
+    def deliveries(self) -> AsyncGenerator[Delivery]:
         """Yield deliveries for ever, at least one a second; the one before is handled when the next is asked for."""
 
 
@@ -66,7 +66,7 @@ class TailingSubscription:
         self._sent = dict(cursors)
         self._read, self._read_id = min(self._sent.values()), UUID(int=0)
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery]:
         """Yield what the log holds after the cursors, then what is appended, with heartbeats."""
         beat = time.monotonic()
         async for records in self._reader.follow(self._read, self._wakeups, limit=BATCH, idle=self._heartbeat):

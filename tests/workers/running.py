@@ -1,9 +1,8 @@
 """Running: a projector at work in the background, and waiting until something is true."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from typing import cast
 
 from tests.workers.conftest import Platform
 from workers.projector import Projector
@@ -26,7 +25,7 @@ async def running(projector: Projector, subscription: Subscription) -> AsyncIter
 async def receive(platform: Platform, projector: Projector, subscription: Subscription) -> list[Delivery]:
     """Apply deliveries until everything is folded, and return them."""
     received = []
-    async with aclosing(cast("AsyncGenerator[Delivery]", subscription.deliveries())) as deliveries:
+    async with aclosing(subscription.deliveries()) as deliveries:
         async for delivery in deliveries:
             await projector.apply(delivery)
             received.append(delivery)

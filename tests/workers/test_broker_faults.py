@@ -1,7 +1,8 @@
 """A projector fed by a broker: nothing that a broker does can lose, double, reorder or hide an effect."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -46,6 +47,15 @@ class DeafIntake(Intake):
 
     async def take(self, events: int) -> list[Arrival]:
         return [arrival for arrival in await super().take(events) if isinstance(arrival.said, Batch)]
+
+
+class ReluctantIntake(Intake):
+    """Must be told more than once that it is over."""
+
+    async def run(self) -> None:
+        for _ in range(4):
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
 
 
 @dataclass
@@ -200,7 +210,7 @@ async def test_what_was_not_folded_is_delivered_again(feed: Feed) -> None:
         deliveries = feed.subscription(feed.share()).deliveries()
         while not any(part.records for part in (await anext(deliveries)).slices):
             pass
-        await deliveries.aclose()  # type: ignore[attr-defined]
+        await deliveries.aclose()
     backfills = metric("gap_backfills_total")
 
     async with feed.projecting():
@@ -371,3 +381,14 @@ async def are_folded(feed: Feed, students: list[UUID]) -> bool:
         students,
     )
     return len(counted) == len(students) and all(row["same"] for row in counted)
+
+
+async def test_who_stops_lets_the_others_take_over_at_once_however_slow_the_farewell(feed: Feed) -> None:
+    async with feed.projecting(intake=ReluctantIntake) as share:
+        await eventually(lambda: has_queues(share))
+
+    assert await feed.platform.pool.fetchval("select count(*) from fanout.readers") == 0
+
+
+async def has_queues(share: Share) -> bool:
+    return bool(share.queues)
