@@ -28,6 +28,9 @@ BEAT = 1.0
 PAUSE = 0.5
 """Seconds until a standby asks again, and until a leader begins again."""
 
+DECLARING = 20.0
+"""Seconds that declaring everything may take; who waits longer holds a lead for nothing."""
+
 _POSITION = prometheus.Gauge("afterschool_relay_position", "Position up to which the broker has confirmed everything.")
 _HEAD = prometheus.Gauge("afterschool_relay_head_position", "Position up to which the log was read and sent.")
 _EPOCH = prometheus.Gauge("afterschool_relay_epoch", "Epoch of this relay's lease; 0 while it stands by.")
@@ -93,10 +96,11 @@ class Relay:
                     await self._send_log(connection, term, group)
 
     async def _send_log(self, connection: AbstractConnection, term: Term, group: asyncio.TaskGroup) -> None:
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        exchange = await self._topology.declare_exchange(channel)
-        for name, count in self._groups.items():
-            await self._topology.declare_queues(channel, name, count)
+        async with asyncio.timeout(DECLARING):
+            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            exchange = await self._topology.declare_exchange(channel)
+            for name, count in self._groups.items():
+                await self._topology.declare_queues(channel, name, count)
         publisher = Publisher(exchange, term, group)
         group.create_task(publisher.watch(connection))
         await publisher.beat()  # a broker that is short of something says so now, with nothing on its way

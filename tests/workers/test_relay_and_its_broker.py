@@ -1,5 +1,6 @@
 """Relay and its broker: whatever becomes of the broker, everything arrives, and nobody has to help."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -26,8 +27,8 @@ async def fanout(store: Store, own_rabbitmq: Broker) -> AsyncIterator[Fanout]:
         yield opened
 
 
-def metric(name: str) -> float:
-    return prometheus.REGISTRY.get_sample_value(f"afterschool_relay_{name}") or 0
+def metric(name: str, **labels: str) -> float:
+    return prometheus.REGISTRY.get_sample_value(f"afterschool_relay_{name}", labels) or 0
 
 
 async def test_a_broker_may_be_killed_and_wiped_at_any_time(fanout: Fanout, own_rabbitmq: Broker) -> None:
@@ -73,3 +74,18 @@ async def test_a_queue_that_gives_no_answer_any_more_is_made_anew(fanout: Fanout
         await fanout.reaches(await fanout.append(50))
 
     assert metric("dumb_queues_deleted_total") == deleted + 1
+
+
+async def test_a_broker_that_declares_nothing_is_asked_again(fanout: Fanout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.relay.DECLARING", 0.2)
+    timeouts = metric("restarts_total", error="TimeoutError")
+    monkeypatch.setattr(Topology, "declare_queues", lambda *_: asyncio.Future[None]())
+
+    async def has_given_up() -> bool:
+        return metric("restarts_total", error="TimeoutError") >= timeouts + 2
+
+    async with relaying(fanout.relay()):
+        await eventually(has_given_up)
+        monkeypatch.undo()
+
+        await fanout.reaches(await fanout.append(5))
