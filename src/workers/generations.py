@@ -97,7 +97,19 @@ async def make(connection: Connection, projection: Projection) -> int:
 
 
 async def drop(connection: Connection, projection: Projection, generation: int) -> None:
-    """Remove a generation that is not live, with everything that belongs to it."""
+    """Remove a generation that is not live, with everything that belongs to it.
+
+    Raises `GenerationsRefused` while somebody reads its tables, as an audit does or a dump.
+    """
+    try:
+        await _drop(connection, projection, generation)
+    except asyncpg.LockNotAvailableError:
+        raise GenerationsRefused(
+            f"Somebody reads generation {generation} of {projection.name}; try again later."
+        ) from None
+
+
+async def _drop(connection: Connection, projection: Projection, generation: int) -> None:
     async with connection.transaction():
         await lock_cursors(connection, projection.name, [generation])  # no projector writes its tables from here on
         for statement in (

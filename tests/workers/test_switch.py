@@ -242,6 +242,21 @@ async def test_whatever_is_not_live_can_be_dropped(platform: Platform, students:
     await assert_alike(platform, SUMMARIES, 2, 3)
 
 
+async def test_a_generation_that_somebody_reads_is_not_dropped(
+    platform: Platform, students: list[UUID], owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.generations.PATIENCE", 0.1)
+    assert students
+    async with owner.transaction():
+        await owner.execute("select from read.progress_topics_g2")
+
+        with pytest.raises(GenerationsRefused, match="Somebody reads generation 2"):
+            await drop_others(platform.store.dsn, SUMMARIES)
+
+    assert await states_of(platform.pool) == {1: "live", 2: "fed"}
+    assert await drop_others(platform.store.dsn, SUMMARIES) == [2]
+
+
 async def test_a_cached_value_does_not_outlive_the_switch_nor_a_lease_taken_before_it(
     platform: Platform, students: list[UUID], redis_client: Redis
 ) -> None:
