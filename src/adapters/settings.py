@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 PREFIX = "AFTERSCHOOL_"
 OF_ONE_MACHINE = frozenset({f"{PREFIX}DATA_DIR", f"{PREFIX}AUTH_KEY_FILE"})
 """Names that belong to `afterschool up` and its stand-in rather than to the settings of a process."""
+_NOT_EVERYBODY = "must name proxies, not everybody: anyone could claim any address"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -54,18 +55,21 @@ def _file(path: str) -> str:
 
 def _networks(raw: object) -> object:
     """Read a JSON list of networks; refuse one that holds everybody, which would believe anyone's word."""
-    networks = tuple(map(_network, json.loads(raw) if isinstance(raw, str) else raw))  # type: ignore[arg-type]
+    listed = json.loads(raw) if isinstance(raw, str) and raw != "*" else raw
+    if not isinstance(listed, list | tuple):
+        listed = [listed]
+    networks = tuple(map(_network, listed))
     if any(network.prefixlen == 0 for network in networks):
-        raise ValueError("must name proxies, not everybody: anyone could claim any address")
+        raise ValueError(_NOT_EVERYBODY)
     return networks
 
 
 def _network(text: object) -> IPv4Network | IPv6Network:
     if text == "*":
-        raise ValueError("must name proxies, not everybody: anyone could claim any address")
+        raise ValueError(_NOT_EVERYBODY)
     try:
-        return ip_network(text)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
+        return ip_network(str(text))
+    except ValueError:
         raise ValueError("must be a JSON list of addresses or networks, as 10.0.0.7 or 10.0.0.0/24") from None
 
 

@@ -16,6 +16,7 @@ from adapters.tokens import TokenVerifier
 from commands.ports import Account
 from domain.errors import CredentialsWrong, EmailTaken, IdentityUnavailable, InvalidValue
 from tests.adapters.conftest import PUBLISHABLE, SECRET
+from tests.adapters.embedded.auth.calls import execute
 
 PASSWORD = "correct horse"
 
@@ -213,6 +214,35 @@ async def test_a_client_that_lost_the_answer_gets_the_same_refresh_token_again(
 
     assert again.refresh_token == second.refresh_token
     await identity.refresh(second.refresh_token)
+
+
+async def test_who_shows_a_used_token_ten_seconds_later_is_refused_and_ends_the_family(
+    identity: SupabaseIdentity, database: str, ada: Account
+) -> None:
+    first = await identity.login(ada.email, PASSWORD)
+    second = await identity.refresh(first.refresh_token)
+    await execute(database, "update auth_standin.refresh_tokens set used_at = used_at - interval '10 seconds'")
+
+    for ended in (first, second):
+        with pytest.raises(CredentialsWrong):
+            await identity.refresh(ended.refresh_token)
+
+
+async def test_a_logout_ends_one_session_or_all_and_what_is_over_is_no_error(
+    identity: SupabaseIdentity, ada: Account
+) -> None:
+    phone, tablet, desk = [await identity.login(ada.email, PASSWORD) for _ in range(3)]
+
+    for _ in range(2):
+        await identity.logout(phone.access_token, everywhere=False)
+    with pytest.raises(CredentialsWrong):
+        await identity.refresh(phone.refresh_token)
+    await identity.refresh(desk.refresh_token)
+    await identity.logout(tablet.access_token, everywhere=True)
+
+    for ended in (tablet, desk):
+        with pytest.raises(CredentialsWrong):
+            await identity.refresh(ended.refresh_token)
 
 
 async def test_a_reused_refresh_token_is_refused_and_ends_the_whole_family(

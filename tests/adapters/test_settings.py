@@ -195,3 +195,30 @@ def test_a_broker_that_could_not_be_used_is_refused(name: str, value: str) -> No
 
     assert problem.startswith(f"{name}: ")
     assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("everybody", ['["*"]', "*", '["0.0.0.0/0"]', '["10.0.0.1", "::/0"]', '"*"'])
+def test_proxies_that_are_everybody_are_refused(everybody: str) -> None:
+    [problem] = problems(COMPLETE | {"AFTERSCHOOL_TRUSTED_PROXIES": everybody})
+
+    assert problem.startswith("AFTERSCHOOL_TRUSTED_PROXIES: ")
+
+
+@pytest.mark.parametrize("nonsense", ["10.0.0.1", "{}", "7", '["proxy.example"]', "[7.5]", '["10.0.0.1/24"]', "null"])
+def test_proxies_that_are_no_list_of_networks_are_refused(nonsense: str) -> None:
+    [problem] = problems(COMPLETE | {"AFTERSCHOOL_TRUSTED_PROXIES": nonsense})
+
+    assert problem.startswith("AFTERSCHOOL_TRUSTED_PROXIES: ")
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    settings = load_settings(COMPLETE | {"AFTERSCHOOL_TRUSTED_PROXIES": '["10.0.0.7", "fd00::/8"]'})
+
+    assert list(map(str, settings.trusted_proxies)) == ["10.0.0.7/32", "fd00::/8"]
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMIT", "RATE_LIMIT_BURST", "LOGIN_LIMIT", "LOGIN_LIMIT_OF_ACCOUNT"])
+def test_no_limit_can_be_turned_off(name: str) -> None:
+    [problem] = problems(COMPLETE | {f"AFTERSCHOOL_{name}": "0"})
+
+    assert problem.startswith(f"AFTERSCHOOL_{name}: ")
