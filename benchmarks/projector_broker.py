@@ -30,8 +30,8 @@ from eventstore.reader import LogReader
 from projections.students import STUDENTS as PROJECTIONS
 from workers.broker_subscription import BrokerSubscription
 from workers.projector import Projector
-from workers.run import end
 from workers.share import Share
+from workers.stopping import end
 
 EVENTS = 20_000
 

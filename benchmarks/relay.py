@@ -30,7 +30,7 @@ from eventstore.connections import PROJECTOR, create_pool
 from workers.lease import Lease
 from workers.publisher import WINDOW
 from workers.relay import Relay
-from workers.run import end
+from workers.stopping import end
 
 EVENTS = 60_000
 QUEUES = 4

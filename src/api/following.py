@@ -33,7 +33,10 @@ class Started(BaseModel):
 
 
 class LiveEvent(BaseModel):
-    """One event about the student; `data` has its fields as docs/events.md tells, without the personal ones."""
+    """One event about the student; `data` has its fields as docs/events.md tells, without the personal ones.
+
+    A score is in hundredths of a point here, as the log keeps it.
+    """
 
     position: int
     type: str

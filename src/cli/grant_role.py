@@ -15,7 +15,7 @@ from commands import change_role
 from commands.change_role import ChangeRole
 from commands.ports import Log
 from domain.cause import OPERATOR, Cause, Receipt
-from domain.errors import Refused, Unavailable
+from domain.errors import NotAllowed, Refused, Unavailable
 from domain.events import StaffRole
 
 app = typer.Typer()
@@ -62,6 +62,9 @@ def _change(operation: str, change: Change, user_id: UUID, role: StaffRole) -> N
     with plain_errors():
         try:
             receipt = asyncio.run(run())
+        except NotAllowed:
+            typer.echo("Only an adult's account can have a role of staff.", err=True)
+            raise typer.Exit(FAILED) from None
         except Refused as error:
             typer.echo(error.message, err=True)
             raise typer.Exit(FAILED) from None

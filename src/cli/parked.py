@@ -126,6 +126,10 @@ def discard(
 
     Example: afterschool parked discard 5e6f3c4a-8f0e-4d2e-9b0a-3f8f3f3a9c11 1042
     """
+    rows = _run(lambda connection, _: _read_events(connection, student_id))
+    if not any(row["position"] == position and row["discarded_at"] is None for row in rows):
+        typer.echo("This event of this student is not parked.", err=True)
+        raise typer.Exit(FAILED)
     if not yes:
         typer.confirm(f"Leave the event at {position} out of this student's read models?", abort=True)
     given_up, retried = _run(lambda connection, settings: _discard(connection, settings, student_id, position))

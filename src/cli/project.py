@@ -11,7 +11,7 @@ from adapters.memory import settle_memory
 from adapters.settings import Settings, load_settings
 from api.metrics import metrics_listener
 from cli.exits import plain_errors
-from workers.run import run_projector
+from workers.run_projector import run_projector
 
 app = typer.Typer()
 

@@ -10,7 +10,7 @@ from adapters.log_lines import log_as_json
 from adapters.settings import Settings, load_settings
 from api.metrics import metrics_listener
 from cli.exits import plain_errors
-from workers.run import run_relay
+from workers.run_relay import run_relay
 
 app = typer.Typer()
 

@@ -21,7 +21,7 @@ def up(
             envvar="AFTERSCHOOL_METRICS_PORT",
             min=0,
             max=65535,
-            help="Port of the API's metrics, the projector's being the next one; 0 takes free ones.",
+            help="Port of the API's metrics; the projector's is the next one, then the relay's. 0 takes free ones.",
         ),
     ] = 0,
     data_dir: Annotated[

@@ -27,7 +27,8 @@ _README = """\
 Everything that Afterschool has recorded about one person.
 
 profile.json   who they are, as they told us
-events.jsonl   every event, one JSON object a line, in the order of the log, personal fields included
+events.jsonl   every event, one JSON object a line, in the order of the log, personal fields included;
+               here a score is in hundredths of a point, as the log keeps it
 progress.csv   what was practised: score in points, time in seconds, times in UTC
 consents.csv   who allowed what, from when until when
 

@@ -14,7 +14,9 @@ from workers.audit import Gettable, audit
 SAMPLE = 20
 
 _DIFFERENCES = prometheus.Gauge("afterschool_audit_differences", "Differences that the last audit found.")
-_LAST_RUN = prometheus.Gauge("afterschool_audit_last_run_seconds", "When the last audit ended, in Unix seconds.")
+_LAST_RUN = prometheus.Gauge(
+    "afterschool_audit_last_run_seconds", "When the last audit ended, or the schedule began, in Unix seconds."
+)
 
 logger = structlog.get_logger()
 
@@ -27,6 +29,7 @@ async def audit_for_ever(
     0 means never.
     """
     run = 0
+    _LAST_RUN.set_to_current_time()  # nothing is overdue yet
     while every:
         await asyncio.sleep(every)
         run += 1

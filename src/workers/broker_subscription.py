@@ -20,8 +20,8 @@ from adapters.broker.messages import Heartbeat
 from adapters.broker.topology import parts_of
 from eventstore.connections import LOST
 from eventstore.reader import LogReader, Wakeups
-from workers.run import end, finish
 from workers.share import Share
+from workers.stopping import end, finish
 from workers.subscription import BATCH, HEARTBEAT, Delivery, Slice, TailingSubscription
 
 PATIENCE = 3.0
@@ -50,14 +50,16 @@ class BrokerSubscription:
         *,
         heartbeat: float = HEARTBEAT,
         patience: float = PATIENCE,
+        taken_over: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what waits for the position that each part has reached, and tells it."""
+        """Take what waits for the position that each part has reached; and whom to tell of queues taken over."""
         self._intake = intake
         self._share = share
         self._reader = reader
         self._tail = _Tail(reader, cursors, wakeups, heartbeat, intake.news)
         self._heartbeat = heartbeat
         self._patience = patience
+        self._taken_over = taken_over
         self._heads: dict[int, UUID] = {}
         """The event that each queue's last heartbeat named: all its parts were told up to there."""
 
@@ -131,6 +133,8 @@ class BrokerSubscription:
                 logger.warning("share_not_renewed", error=type(error).__name__)
             if before != self._share.queues:
                 self._heads.clear()
+                if self._share.queues - before:
+                    self._taken_over()
                 logger.info("share_changed", queues=sorted(self._share.queues), of=self._share.count)
             await asyncio.sleep(self._share.seconds / 4)
 

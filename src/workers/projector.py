@@ -160,6 +160,10 @@ class Projector:
         _SECONDS.observe(time.perf_counter() - started)
         return is_all
 
+    def distrust_cache(self) -> None:
+        """Drop all cached values at the next occasion: whoever handed parts over may not have told Redis everything."""
+        self._forgetful = True
+
     async def refresh_cache(self) -> None:
         """Tell Redis what became stale; what it did not hear is told again next time."""
         with suppress(CacheAway):

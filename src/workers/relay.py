@@ -62,6 +62,8 @@ class Relay:
         self._wakeups = wakeups
         self._suspicious = False
         """Something failed since the queues were last seen to answer."""
+        self._failures = 0
+        """Times in a row that it began again without getting anywhere."""
 
     async def run(self) -> None:
         """Lead or stand by for ever; whatever breaks, begin again from the checkpoint. Raises `LogBroken` on a fork."""
@@ -73,20 +75,21 @@ class Relay:
                 self._begin_again(error)
             finally:
                 _EPOCH.set(0)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE * min(self._failures, 4) if self._failures else PAUSE)
 
     def _begin_again(self, error: Exception) -> None:
         errors = {type(leaf).__name__: leaf for leaf in leaves(error)}
         if broken := errors.get("LogBroken"):
             raise broken
         self._suspicious = True
+        self._failures += 1
         _RESTARTS.labels(min(errors)).inc()
-        logger.warning("relay_begins_again", errors=sorted(errors))
+        if self._failures & (self._failures - 1) == 0:  # a night without a broker fills no disk
+            logger.warning("relay_begins_again", errors=sorted(errors), times=self._failures)
 
     async def _lead(self, term: Term) -> None:
         if term.forked:
             raise LogBroken(reason="the log and the relay disagree about the past")
-        logger.info("relay_leads", epoch=term.epoch, position=term.position)
         with cancelled_by_us_only():
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew(term))
@@ -105,6 +108,8 @@ class Relay:
         group.create_task(publisher.watch(connection))
         await publisher.beat()  # a broker that is short of something says so now, with nothing on its way
         _EPOCH.set(term.epoch)
+        self._failures = 0
+        logger.info("relay_leads", epoch=term.epoch, position=term.position)
         group.create_task(self._beat(publisher))
         group.create_task(self._keep_checkpoint(publisher, term))
         pages: asyncio.Queue[list[EncodedBatch]] = asyncio.Queue(maxsize=1)

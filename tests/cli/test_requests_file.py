@@ -12,7 +12,7 @@ import pytest
 from adapters.settings import load_settings
 from api.app import ROUTES
 from tests.cli.conftest import Terminal
-from workers.run import run_projector
+from workers.run_projector import run_projector
 
 FILE = (Path(__file__).parents[2] / "requests.http").read_text(encoding="utf-8")
 VARIABLE = re.compile(r"\{\{([^}]+)\}\}")

@@ -25,8 +25,8 @@ from workers.broker_subscription import BrokerSubscription
 from workers.lease import Lease
 from workers.projector import Projector
 from workers.relay import Relay
-from workers.run import end
 from workers.share import Share
+from workers.stopping import end
 
 QUEUES = 2
 NEVER = 1000.0

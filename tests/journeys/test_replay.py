@@ -28,7 +28,7 @@ from eventstore.reader import LogReader
 from tests.api.conftest import UNLIMITED, running
 from tests.eventstore.conftest import key_set
 from tests.workers.conftest import new_projector
-from workers.run import run_projector
+from workers.run_projector import run_projector
 from workers.subscription import TailingSubscription
 
 LINES = 2000

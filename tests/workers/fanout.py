@@ -22,7 +22,7 @@ from tests.eventstore.conftest import Store
 from tests.workers.running import eventually
 from workers.lease import Lease
 from workers.relay import Relay
-from workers.run import end
+from workers.stopping import end
 
 QUEUES = 4
 

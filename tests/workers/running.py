@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from tests.workers.conftest import Platform
 from workers.projector import Projector
-from workers.run import end
+from workers.stopping import end
 from workers.subscription import Delivery, Subscription
 
 

@@ -19,7 +19,7 @@ from tests.workers.running import eventually, everything_is_folded, receive, run
 from tests.workers.students import live, practise, register
 from tests.workers.stumbling import Stumbling
 from workers.projector import Projector
-from workers.run import end
+from workers.stopping import end
 from workers.subscription import Delivery, Slice, Subscription
 
 

@@ -19,7 +19,7 @@ from tests.workers.running import eventually
 from tests.workers.students import live, practise
 from workers.audit import Audited, _count, audit
 from workers.audit_schedule import audit_for_ever
-from workers.run import end
+from workers.stopping import end
 from workers.switch import switch
 
 EVERYONE = 10_000

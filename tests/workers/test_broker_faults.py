@@ -242,6 +242,26 @@ async def test_processes_share_the_queues_and_take_over_from_one_that_dies(feed:
         await feed.check()
 
 
+async def test_who_takes_over_queues_is_told_for_the_one_before_may_not_have_told_redis(feed: Feed) -> None:
+    mine, other, told = feed.share(), feed.share(), asyncio.Event()
+    await other.renew()
+
+    async def shares_them() -> bool:
+        return len(mine.queues) == QUEUES // 2
+
+    async with relaying(feed.fanout.relay()):
+        subscription = feed.subscription(mine)
+        subscription._taken_over = told.set
+        async with running(new_projector(feed.platform.pool, feed.platform.cache), subscription):
+            await eventually(shares_them)
+            told.clear()
+
+            await other.leave()
+
+            async with asyncio.timeout(10):
+                await told.wait()
+
+
 async def test_what_cannot_be_read_goes_aside_and_holds_nobody_up(feed: Feed, channel: AbstractChannel) -> None:
     unreadable = metric("unreadable_messages_total")
     async with relaying(feed.fanout.relay()), feed.projecting():

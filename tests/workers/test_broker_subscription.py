@@ -14,8 +14,8 @@ from tests.workers.fanout import QUEUES, Fanout
 from tests.workers.subscription_contract import SubscriptionContract
 from workers.broker_subscription import BrokerSubscription
 from workers.projector import Projector
-from workers.run import end
 from workers.share import Share
+from workers.stopping import end
 from workers.subscription import Subscription
 
 NEVER = 1000.0

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.broker.connection import connect
@@ -117,9 +118,24 @@ class EmbeddedRabbitMQ:
         """Stop the node and what knows its name; a second call does nothing."""
         if self.process is not None and self.process.returncode is None:
             await end(self.process, signal.SIGTERM, seconds)
-        if self._names is not None and self._names.returncode is None:
-            await end(self._names, signal.SIGTERM, 1.0)
+        if self._names is not None:
+            if self._names.returncode is None:
+                await end(self._names, signal.SIGTERM, 1.0)
+            await self._end_successor()
         self.process = self._names = None
+
+    async def _end_successor(self) -> None:
+        """End the epmd that Erlang starts by itself where ours has died: it has no parent and would outlive us."""
+        epmd = _find_epmd()
+        if epmd is None or is_free(self._names_port):
+            return
+        killing = await asyncio.create_subprocess_exec(
+            *(str(epmd), "-port", str(self._names_port), "-kill"),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(killing.wait(), 2.0)
 
     @property
     def _lock(self) -> Path:

@@ -14,6 +14,7 @@ from aio_pika.exceptions import ProbableAuthenticationError
 
 from adapters.broker.connection import connect
 from adapters.embedded import rabbitmq
+from adapters.embedded.loopback import is_free
 from adapters.embedded.rabbitmq import EmbeddedRabbitMQ, RabbitMQNotInstalled
 from tests.adapters.embedded.test_process import wait_until_free
 from tests.workers.running import eventually
@@ -156,3 +157,22 @@ async def test_where_none_is_installed_it_says_what_to_do(tmp_path: Path, monkey
 
     with pytest.raises(RabbitMQNotInstalled, match=r"apt-get install rabbitmq-server.*AFTERSCHOOL_RABBITMQ_URL"):
         await EmbeddedRabbitMQ(tmp_path).start()
+
+
+async def test_an_epmd_that_erlang_started_in_the_place_of_ours_ends_as_well(machine: Path) -> None:
+    server = EmbeddedRabbitMQ(machine / "another-rabbitmq")
+    await server.start()
+    assert server._names
+    server._names.kill()
+    await server._names.wait()
+    port = server._names_port
+
+    async def nobody_listens() -> bool:
+        return is_free(port)
+
+    await eventually(nobody_listens)
+    subprocess.run([str(rabbitmq._find_epmd()), "-daemon", "-port", str(port), "-address", "127.0.0.1"], check=True)
+
+    await server.stop()
+
+    await eventually(nobody_listens)
