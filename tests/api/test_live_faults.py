@@ -72,7 +72,7 @@ async def test_restarts_of_the_server_lose_and_double_nothing(
             recording = asyncio.create_task(record_many(client, [student, family.child], report, 60))
             for _ in range(3):
                 seen = len(reader.positions)
-                while len(reader.positions) < seen + 10:  # noqa: ASYNC110  the reader tells it in no other way
+                while len(reader.positions) < seen + 10 and not recording.done():  # noqa: ASYNC110  the reader tells it in no other way
                     await asyncio.sleep(0.01)
                 await api.stop()
                 await api.start()

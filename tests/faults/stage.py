@@ -101,6 +101,10 @@ class Stage:
         head = await self.platform.store.reader.head()
         return bool(await self.platform.pool.fetchval("select position = $1 from fanout.relay", head))
 
+    async def has_told_redis(self) -> bool:
+        """Tell whether everything is folded, and Redis knows what became stale."""
+        return await everything_is_folded(self.platform) and not self.platform.projector._stale
+
     async def relays(self) -> None:
         """Wait until it has."""
         await eventually(self.is_relayed)

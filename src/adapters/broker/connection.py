@@ -32,6 +32,13 @@ BROKEN = (OSError, TimeoutError, AMQPError, ChannelInvalidStateError, BrokerLost
 Connect = Callable[[], Awaitable[AbstractConnection]]
 
 
+class _Connection(aio_pika.Connection):
+    """A connection that whoever opened it closes."""
+
+    def __del__(self) -> None:
+        """Do nothing: the library would begin to close it, in no loop or in another's."""
+
+
 async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnection:
     """Connect once; the connection does not come back by itself, because its owner must go back to its checkpoint.
 
@@ -41,7 +48,11 @@ async def connect(url: str, *, name: str, ca_file: str = "") -> AbstractConnecti
     trusted = ssl.create_default_context(cafile=ca_file or None) if url.startswith("amqps:") else None
     async with asyncio.timeout(TIMEOUT):
         return await aio_pika.connect(
-            url, ssl_context=trusted, heartbeat=HEARTBEAT, client_properties={"connection_name": name}
+            url,
+            ssl_context=trusted,
+            heartbeat=HEARTBEAT,
+            client_properties={"connection_name": name},
+            connection_class=_Connection,
         )
 
 
