@@ -240,3 +240,9 @@ async def test_a_child_that_is_registered_with_consent_has_it_at_once(
     assert (consent["guardian_id"], consent["withdrawn_at"]) == (str(parent.id), None)
     assert alone.status_code == 403
     assert [one["student_id"] for one in await talks.links(parent)] == [made.json()["id"]]
+
+
+async def test_codes_cannot_be_guessed_for_tries_are_few(talks: Talks, parent: Person) -> None:
+    tried = [(await talks.link(parent, f"AAAA-BBBB-{n:04}")).status_code for n in range(12)]
+
+    assert tried == [422] * 10 + [429] * 2

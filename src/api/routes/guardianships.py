@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Depends
 from pydantic import BaseModel, Field, StringConstraints
+from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.wiring import Backend
@@ -13,6 +14,7 @@ from api.answers import json_answer
 from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
+from api.limits import rate_limits_of
 from api.models import Model, shown_as
 from api.query import PathId
 from api.route import Route
@@ -34,7 +36,7 @@ class PairingCode(BaseModel):
     expires_at: datetime
 
 
-class Pairing(Model):
+class Code(Model):
     """A pairing code."""
 
     model_config = shown_as({"code": "K7QM-2XVA-PT4D"})
@@ -57,8 +59,18 @@ class Guardianships(BaseModel):
     items: Annotated[list[Guardianship], Field(max_length=10_000)]
 
 
+class Pairing(SignedIn):
+    """A dependency that demands a valid access token and charges a try with pairing codes to its account."""
+
+    async def __call__(self, request: Request) -> Viewer:
+        """Return who sends this request; raises `QuotaExceeded` too."""
+        viewer = await super().__call__(request)
+        await rate_limits_of(request).charge_pairing(request, viewer.user_id)
+        return viewer
+
+
 async def issue_pairing_code(
-    viewer: Annotated[Viewer, Depends(SignedIn())],
+    viewer: Annotated[Viewer, Depends(Pairing())],
     student_id: Annotated[UUID, Depends(PathId("student_id"))],
     attempt: Annotated[Attempt, Depends(Attempting())],
     backend: Annotated[Backend, Depends(backend)],
@@ -78,16 +90,16 @@ async def issue_pairing_code(
 
 
 async def link_child(
-    viewer: Annotated[Viewer, Depends(SignedIn())],
-    pairing: Annotated[Received[Pairing], Depends(Body(Pairing))],
+    viewer: Annotated[Viewer, Depends(Pairing())],
+    code: Annotated[Received[Code], Depends(Body(Code))],
     attempt: Annotated[Attempt, Depends(Attempting())],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """Become a guardian of the child whose pairing code this is; only a parent can."""
     command_id = attempt.command_id("LinkChild", str(viewer.user_id))
-    cause = attempt.cause("LinkChild", command_id, viewer.user_id, pairing.canonical)
+    cause = attempt.cause("LinkChild", command_id, viewer.user_id, code.canonical)
     student_id, receipt = await handle_link(
-        backend.log, backend.pairing_codes, LinkChild(cause=cause, code=pairing.content.code)
+        backend.log, backend.pairing_codes, LinkChild(cause=cause, code=code.content.code)
     )
     [record] = await backend.reader.read(receipt.first - 1, limit=1)
     made = _shown(viewer.user_id, student_id, record.occurred_at)
