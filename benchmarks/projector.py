@@ -23,9 +23,7 @@ from benchmarks.stream import Line, assist17
 from eventstore.connections import PROJECTOR, create_pool
 from eventstore.reader import LogReader
 from eventstore.record import Record
-from projections.progress_records import ProgressRecords
-from projections.progress_summary import ProgressSummaries
-from projections.user_profile import UserProfiles
+from projections.students import STUDENTS
 from workers.projector import Projector
 from workers.subscription import BATCH, Delivery, Slice
 
@@ -101,8 +99,7 @@ async def _projecting(machine: Machine, events: int) -> AsyncIterator[Run]:
         stack.push_async_callback(pool.close)
         cache = Cache(machine.redis_url)
         stack.push_async_callback(cache.close)
-        projections = (UserProfiles(), ProgressRecords(), ProgressSummaries())
-        yield Run(Projector(pool, cache, projections), LogReader(pool))
+        yield Run(Projector(pool, cache, STUDENTS), LogReader(pool))
     await machine.drop_database(dsn)
 
 

@@ -1,16 +1,12 @@
 """`afterschool project`: the projector as a process of its own."""
 
 import asyncio
-import signal
 
 import typer
-import uvloop
 
-from adapters.log_lines import log_as_json
 from adapters.memory import settle_memory
-from adapters.settings import Settings, load_settings
-from api.metrics import metrics_listener
-from cli.exits import plain_errors
+from adapters.settings import Settings
+from cli.worker import run_worker
 from workers.run_projector import run_projector
 
 app = typer.Typer()
@@ -26,19 +22,9 @@ def project() -> None:
 
     Example: afterschool project
     """
-    with plain_errors():
-        settings = load_settings()
-        log_as_json()
-        with (
-            metrics_listener(settings.metrics_host, settings.metrics_port),
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
-            runner.run(_project(settings))
+    run_worker(_project)
 
 
-async def _project(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for request in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(request, stop.set)
+async def _project(settings: Settings, stop: asyncio.Event) -> None:
     settle_memory()
     await run_projector(settings, stop)

@@ -18,8 +18,3 @@ def may_follow(viewer: User, student_id: UUID) -> bool:
 def may_unlink(viewer: User, student_id: UUID) -> bool:
     """Tell whether this person may end guardianships of that student: the student's guardians."""
     return student_id in viewer.children
-
-
-def may_read_consents(viewer: User, student_id: UUID) -> bool:
-    """Tell whether this person may see who consented to what about that student: themselves and their guardians."""
-    return may_follow(viewer, student_id)

@@ -96,10 +96,10 @@ class LogReader:
         )
         return [Record(*row) for row in rows]
 
-    async def history(self, subject: UUID, types: Collection[str]) -> AsyncIterator[list[Record]]:
-        """Yield all events of these types about one person, in order, a page at a time."""
+    async def history(self, subject: UUID, types: Collection[str], *, limit: int = PAGE) -> AsyncIterator[list[Record]]:
+        """Yield all events of these types about one person, in order, a page of at most `limit` at a time."""
         after = 0
-        while page := await self.read(after, subject=subject, types=list(types)):
+        while page := await self.read(after, subject=subject, types=list(types), limit=limit):
             yield page
             after = page[-1].position
 

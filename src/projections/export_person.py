@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -75,18 +75,18 @@ class ExportPerson:
         yield sent.take()
 
     async def _events(self, person_id: UUID) -> AsyncIterator[bytes]:
-        async for page in self._pages(person_id, event_types()):
+        async for page in self._reader.history(person_id, event_types(), limit=PAGE):
             lines = [orjson.dumps(_envelope(record) | {"data": await self._fields(record)}) for record in page]
             yield b"\n".join([*lines, b""])
 
     async def _progress(self, person_id: UUID) -> AsyncIterator[bytes]:
         yield _table([_PROGRESS])
-        async for page in self._pages(person_id, {ProgressRecorded.TOPIC}):
+        async for page in self._reader.history(person_id, {ProgressRecorded.TOPIC}, limit=PAGE):
             yield _table(map(_progress_row, page))
 
     async def _consents(self, person_id: UUID) -> AsyncIterator[bytes]:
         consents: dict[str, Fields] = {}
-        async for page in self._pages(person_id, {ConsentGranted.TOPIC, ConsentWithdrawn.TOPIC}):
+        async for page in self._reader.history(person_id, {ConsentGranted.TOPIC, ConsentWithdrawn.TOPIC}, limit=PAGE):
             for record in page:
                 data = from_json(record.data)
                 if record.type == ConsentGranted.TOPIC:
@@ -96,12 +96,6 @@ class ExportPerson:
         for one in consents.values():
             one |= {"id": one["consent_id"], "scopes": " ".join(one["scopes"])}
         yield _table([_CONSENTS, *([one[name] for name in _CONSENTS] for one in consents.values())])
-
-    async def _pages(self, person_id: UUID, types: Collection[str]) -> AsyncIterator[list[Record]]:
-        after = 0
-        while page := await self._reader.read(after, subject=person_id, types=list(types), limit=PAGE):
-            yield page
-            after = page[-1].position
 
     async def _fields(self, record: Record) -> Fields:
         """Return an event's fields, the personal ones opened; after an erasure they read as `erased`."""

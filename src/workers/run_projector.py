@@ -49,19 +49,10 @@ async def _project_from_log(projector: Projector, pool: asyncpg.Pool, wakeups: W
 async def _project_from_broker(
     settings: Settings, url: str, projector: Projector, pool: asyncpg.Pool, wakeups: Wakeups
 ) -> None:
-    from adapters.broker.connection import connect  # noqa: PLC0415
-    from adapters.broker.intake import Intake  # noqa: PLC0415
-    from adapters.broker.topology import STUDENTS  # noqa: PLC0415
-    from workers.broker_subscription import BrokerSubscription  # noqa: PLC0415
-    from workers.share import Share  # noqa: PLC0415
+    from workers.brokered import subscribe  # noqa: PLC0415  without a broker, nothing that speaks to one is loaded
 
     await _cursors(projector)
-    share = Share(pool, STUDENTS, settings.broker_queues)
-    to_broker = partial(connect, url, name="afterschool projector", ca_file=settings.rabbitmq_ca_file)
-    intake = Intake(to_broker, STUDENTS, settings.broker_queues, lambda: share.queues)
-    cursors = partial(_cursors, projector)
-    reader, told = LogReader(pool), projector.distrust_cache
-    await projector.run(BrokerSubscription(intake, share, reader, cursors, wakeups, taken_over=told))
+    await projector.run(subscribe(settings, url, projector, pool, wakeups, cursors=partial(_cursors, projector)))
 
 
 async def _cursors(projector: Projector) -> dict[int, int]:
