@@ -42,7 +42,9 @@ def doing_nothing(app: FastAPI, operation: str, path: str, answer: Callable[[], 
 
     nothing.__signature__ = signature(real.endpoint)  # type: ignore[attr-defined]  # what FastAPI looks at
     (method,) = real.methods or set()
-    return Route(path, nothing, method=method, operation=f"{operation}Not", status_code=real.status_code)
+    return Route(
+        path, nothing, method=method, operation=f"{operation}Not", access=real.access, status_code=real.status_code
+    )
 
 
 def bare_app() -> FastAPI:

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.errors import MEDIA_TYPE
 from api.limits import charge_address
+from domain.access import Rule
 
 PROBLEM: dict[str, Any] = {
     "description": "A problem document (RFC 9457); its `type` is stable and says which rule or machine said no.",
@@ -47,11 +48,22 @@ class Documented(Protocol):
         """Add to the route's documentation."""
 
 
+@runtime_checkable
+class Gate(Protocol):
+    """A dependency that lets in only those whom a rule names, and charges the request to its address."""
+
+    admits: Rule
+
+    async def __call__(self, request: Request) -> object:
+        """Return what the endpoint is told; raises what refuses a request."""
+
+
 class Route(APIRoute):
     """An operation of the API: parameters that are dependencies on the request, an answer that is a `Response`.
 
-    Every request is charged to its address, by the dependency that says so (`charges`), else before all others; where
-    `is_free`, by none.
+    `access` is who may call it. A gate among the dependencies sees to that: for a query to all of it, for a command at
+    least to who is asking, for the rest is decided with it. Without a gate anyone is let in, and the request charged to
+    its address before anything else, unless it `is_free`.
     """
 
     def __init__(
@@ -61,6 +73,7 @@ class Route(APIRoute):
         *,
         method: str,
         operation: str,
+        access: Rule,
         headers: Sequence[str] = (),
         is_free: bool = False,
         **details: Any,  # noqa: ANN401  FastAPI's own
@@ -74,6 +87,7 @@ class Route(APIRoute):
             operation_id=operation,
             summary=" ".join(re.findall("[A-Z][a-z]*", operation)).capitalize(),
             responses={**answers, "default": PROBLEM},
+            openapi_extra={"x-access": access},
             **details,
         )
         self.operation = operation
@@ -84,9 +98,20 @@ class Route(APIRoute):
         for _, dependency in self._asked:
             if isinstance(dependency, Documented):
                 dependency.document(self)
-        charging = [asked.call for asked in self.dependant.dependencies if getattr(asked.call, "charges", False)]
-        self._charges = not is_free and not charging
+        gates = [dependency for _, dependency in self._asked if isinstance(dependency, Gate)]
+        admitted = gates[0].admits if gates else Rule.ANYONE
+        if len(gates) > 1 or admitted not in ({access} if method == "GET" else {access, access.door}):
+            raise TypeError(f"{operation} is for {access}, but lets in {admitted}")
+        if gates:
+            self._add_security(optional=admitted is Rule.ANYONE)
+        self.access = access
+        self._charges = not is_free and not gates
         self.app = self._answer
+
+    def _add_security(self, *, optional: bool) -> None:
+        """Show in OpenAPI that the route takes an access token."""
+        token: dict[str, list[str]] = {"accessToken": []}
+        self.openapi_extra = (self.openapi_extra or {}) | {"security": [{}, token] if optional else [token]}
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -100,9 +125,3 @@ def add_parameter(route: APIRoute, parameter: dict[str, object]) -> None:
     """Show one parameter more in a route's OpenAPI."""
     route.openapi_extra = route.openapi_extra or {}
     route.openapi_extra.setdefault("parameters", []).append(parameter)
-
-
-def add_security(route: APIRoute, *, optional: bool) -> None:
-    """Show in a route's OpenAPI that it takes an access token."""
-    route.openapi_extra = route.openapi_extra or {}
-    route.openapi_extra["security"] = [{}, {"accessToken": []}] if optional else [{"accessToken": []}]

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from adapters.sessions import Session
 from adapters.wiring import Backend
 from api.backend import backend_of
 from api.limits import charge_address, rate_limits_of
-from api.query import read_path_id
-from api.route import add_parameter, add_security
-from domain.access import may_follow
+from api.query import PathId
+from domain.access import Rule, may_follow
 from domain.errors import NotAllowed, NotSignedIn, TokenRefused
 from domain.user import User
 
@@ -34,7 +32,7 @@ Viewer = Session
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class Followed:
     """Who is asking, about whom, and what Redis holds of the answer."""
 
     viewer: Viewer
@@ -45,22 +43,18 @@ class Glance:
 class SignedIn:
     """A dependency that demands a valid access token; raises `NotSignedIn`, `TokenRefused` and `QuotaExceeded`."""
 
-    charges = True
+    admits = Rule.SIGNED_IN
 
     async def __call__(self, request: Request) -> Viewer:
         """Return who sends this request."""
         viewer, _ = await _look(request, await _token(request))
         return viewer
 
-    def document(self, route: APIRoute) -> None:
-        """Show in OpenAPI that the route needs a token."""
-        add_security(route, optional=False)
-
 
 class PerhapsSignedIn:
     """A dependency that reads an access token if there is one; a bad one is refused, not overlooked."""
 
-    charges = True
+    admits = Rule.ANYONE
 
     async def __call__(self, request: Request) -> Viewer | None:
         """Return who sends this request, or None for a stranger."""
@@ -70,35 +64,31 @@ class PerhapsSignedIn:
         viewer, _ = await _look(request, await _token(request))
         return viewer
 
-    def document(self, route: APIRoute) -> None:
-        """Show in OpenAPI that the route takes a token."""
-        add_security(route, optional=True)
 
+class Following:
+    """A dependency that reads token and id of a query, and lets in the person of that id and who may follow them.
 
-class Glancing:
-    """A dependency that reads token and id of a query, and what is cached for it unless its query string asks for more.
-
-    Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded` and, for an id that is none, `RequestInvalid`.
+    With `cached_as` it brings along what is cached under that key, unless the query string asks for more; `fresh` asks
+    the log even for a permission. Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `NotAllowed` and, for an id
+    that is none, `RequestInvalid`.
     """
 
-    charges = True
+    admits = Rule.FOLLOWER
 
-    def __init__(self, parameter: str, key: Callable[[UUID], str]) -> None:
-        self._parameter = parameter
-        self._key = key
+    def __init__(self, parameter: str, *, cached_as: Callable[[UUID], str] | None = None, fresh: bool = False) -> None:
+        self._id = PathId(parameter)
+        self.document = self._id.document
+        self._cached_as = cached_as
+        self._fresh = fresh
 
-    async def __call__(self, request: Request) -> Glance:
+    async def __call__(self, request: Request) -> Followed:
         """Return who sends this request, about whom, and what is cached."""
         token = await _token(request)
-        about = read_path_id(request, self._parameter)
-        viewer, value = await _look(request, token, None if request.scope["query_string"] else self._key(about))
-        return Glance(viewer, about, value)
-
-    def document(self, route: APIRoute) -> None:
-        """Show in OpenAPI the id in the path, and that the route needs a token."""
-        schema = {"type": "string", "format": "uuid"}
-        add_parameter(route, {"name": self._parameter, "in": "path", "required": True, "schema": schema})
-        add_security(route, optional=False)
+        about = await self._id(request)
+        value_key = self._cached_as(about) if self._cached_as and not request.scope["query_string"] else None
+        viewer, value = await _look(request, token, value_key)
+        await check_may_follow(backend_of(request), viewer, about, fresh=self._fresh)
+        return Followed(viewer, about, value)
 
 
 async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID, *, fresh: bool = False) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID, uuid5
 
+from domain.access import may_consent, may_invite
 from domain.aggregate import Aggregate
 from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms
 from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused, RoleUnchanged
@@ -92,7 +93,7 @@ class User(Aggregate):
 
     def issue_code(self, by: UUID, code_hash: str, at: datetime) -> None:
         """Make a code for one more guardian: a guardian may, and the child while it has none; raises `NotAllowed`."""
-        if self.role != "student" or not (by in self.guardians or (by == self.id and not self.guardians)):
+        if self.role != "student" or not may_invite(by, self):
             raise NotAllowed
         self.trigger_event(PairingCodeIssued, code_hash=code_hash, expires_at=at + CODE_LIVES, timestamp=at)
 
@@ -104,7 +105,7 @@ class User(Aggregate):
 
     def grant_consent(self, terms: Terms, guardian_id: UUID, consent_id: UUID, at: datetime) -> None:
         """Record a guardian's consent to terms that hold today; raises `NotAllowed` and `InvalidValue`."""
-        if guardian_id not in self.guardians:
+        if not may_consent(guardian_id, self):
             raise NotAllowed
         check_terms(terms)
         self.trigger_event(
@@ -120,7 +121,7 @@ class User(Aggregate):
 
     def withdraw_consent(self, consent_id: UUID, by: UUID, at: datetime) -> None:
         """End a consent; any guardian may. Raises `NotAllowed`, and `ConsentEnded` where that was done before."""
-        if by not in self.guardians or consent_id not in self.consents:
+        if not may_consent(by, self) or consent_id not in self.consents:
             raise NotAllowed
         if self.consents[consent_id].withdrawn_at is not None:
             raise ConsentEnded

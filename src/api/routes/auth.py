@@ -17,6 +17,7 @@ from api.limits import rate_limits_of
 from api.models import Email, Model, Secret, shown_as
 from api.route import Route
 from api.security import SignedIn, Viewer, access_token, token_hash_of
+from domain.access import Rule
 
 
 class Credentials(Model):
@@ -110,14 +111,31 @@ def _answer(tokens: Tokens) -> Response:
 
 
 ROUTES = (
-    Route("/auth/login", login, method="POST", operation="Login", response_model=SignedInTokens, tags=["Signing in"]),
+    Route(
+        "/auth/login",
+        login,
+        method="POST",
+        operation="Login",
+        access=Rule.ANYONE,
+        response_model=SignedInTokens,
+        tags=["Signing in"],
+    ),
     Route(
         "/auth/refresh",
         refresh_session,
         method="POST",
         operation="RefreshSession",
+        access=Rule.ANYONE,
         response_model=SignedInTokens,
         tags=["Signing in"],
     ),
-    Route("/auth/logout", logout, method="POST", operation="Logout", status_code=204, tags=["Signing in"]),
+    Route(
+        "/auth/logout",
+        logout,
+        method="POST",
+        operation="Logout",
+        access=Rule.SIGNED_IN,
+        status_code=204,
+        tags=["Signing in"],
+    ),
 )

@@ -17,11 +17,12 @@ from api.command import Attempt, Attempting
 from api.models import Model, shown_as
 from api.query import PathId
 from api.route import Route
-from api.security import SignedIn, Viewer, check_may_follow
+from api.security import Followed, Following, SignedIn, Viewer
 from commands.grant_consent import GrantConsent, new_consent_id
 from commands.grant_consent import grant_consent as handle_grant
 from commands.withdraw_consent import WithdrawConsent
 from commands.withdraw_consent import withdraw_consent as handle_withdraw
+from domain.access import Rule
 from domain.consent import Terms
 from domain.errors import ConsentEnded
 from domain.events import Scope
@@ -88,13 +89,11 @@ async def grant_consent(
 
 
 async def list_consents(
-    viewer: Annotated[Viewer, Depends(SignedIn())],
-    student_id: Annotated[UUID, Depends(PathId("student_id"))],
+    followed: Annotated[Followed, Depends(Following("student_id"))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """List who consented to what about a student, for the student and the guardians."""
-    await check_may_follow(backend, viewer, student_id)
-    student, _ = await backend.log.aggregates.get(User, student_id, fresh=True)
+    student, _ = await backend.log.aggregates.get(User, followed.about, fresh=True)
     consents = sorted(student.consents.values() if student else (), key=lambda one: (one.granted_at, one.id))
     items = [
         Consent(
@@ -134,6 +133,7 @@ ROUTES = (
         grant_consent,
         method="POST",
         operation="GrantConsent",
+        access=Rule.GUARDIAN,
         headers=["Event-Position"],
         status_code=201,
         response_model=Consent,
@@ -144,6 +144,7 @@ ROUTES = (
         list_consents,
         method="GET",
         operation="ListConsents",
+        access=Rule.FOLLOWER,
         response_model=Consents,
         tags=["Families"],
     ),
@@ -152,6 +153,7 @@ ROUTES = (
         withdraw_consent,
         method="DELETE",
         operation="WithdrawConsent",
+        access=Rule.GUARDIAN,
         headers=["Event-Position"],
         status_code=204,
         tags=["Families"],

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
 from adapters.wiring import Backend
 from api.backend import backend
-from api.query import PathId
 from api.route import Route
-from api.security import SignedIn, Viewer, check_may_follow
+from api.security import Followed, Following
+from domain.access import Rule
 
 
 class ZipStream(StreamingResponse):
@@ -21,16 +20,14 @@ class ZipStream(StreamingResponse):
 
 
 async def export_person(
-    viewer: Annotated[Viewer, Depends(SignedIn())],
-    user_id: Annotated[UUID, Depends(PathId("id"))],
+    followed: Annotated[Followed, Depends(Following("id", fresh=True))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """Take along everything recorded about oneself or one's child: a zip of JSON lines and tables.
 
     Its README.txt says what is in it.
     """
-    await check_may_follow(backend, viewer, user_id, fresh=True)
-    pieces = aiter(backend.export_person(user_id))
+    pieces = aiter(backend.export_person(followed.about))
     first = await anext(pieces)
 
     async def all_pieces() -> AsyncIterator[bytes]:
@@ -38,7 +35,7 @@ async def export_person(
         async for piece in pieces:
             yield piece
 
-    return ZipStream(all_pieces(), headers={"content-disposition": f'attachment; filename="{user_id}.zip"'})
+    return ZipStream(all_pieces(), headers={"content-disposition": f'attachment; filename="{followed.about}.zip"'})
 
 
 ROUTES = (
@@ -47,6 +44,7 @@ ROUTES = (
         export_person,
         method="GET",
         operation="ExportPerson",
+        access=Rule.FOLLOWER,
         response_class=ZipStream,
         tags=["Users"],
     ),

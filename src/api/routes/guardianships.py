@@ -25,6 +25,7 @@ from commands.link_child import LinkChild
 from commands.link_child import link_child as handle_link
 from commands.unlink_child import UnlinkChild
 from commands.unlink_child import unlink_child as handle_unlink
+from domain.access import Rule
 from domain.errors import NotAllowed
 from domain.user import CODE_LIVES, User, guardianship_id
 
@@ -165,6 +166,7 @@ ROUTES = (
         issue_pairing_code,
         method="POST",
         operation="IssuePairingCode",
+        access=Rule.INVITER,
         headers=["Event-Position"],
         status_code=201,
         response_model=PairingCode,
@@ -175,6 +177,7 @@ ROUTES = (
         link_child,
         method="POST",
         operation="LinkChild",
+        access=Rule.CODE_HOLDER,
         headers=["Event-Position"],
         status_code=201,
         response_model=Guardianship,
@@ -185,6 +188,7 @@ ROUTES = (
         list_guardianships,
         method="GET",
         operation="ListGuardianships",
+        access=Rule.SIGNED_IN,
         response_model=Guardianships,
         tags=["Families"],
     ),
@@ -193,6 +197,7 @@ ROUTES = (
         unlink_child,
         method="DELETE",
         operation="UnlinkChild",
+        access=Rule.GUARDIAN,
         headers=["Event-Position"],
         status_code=204,
         tags=["Families"],

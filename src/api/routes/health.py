@@ -11,6 +11,7 @@ from api.errors import NotReady
 from api.health import Readiness
 from api.route import Route
 from api.shapes import Health
+from domain.access import Rule
 
 
 async def live() -> Response:
@@ -32,8 +33,24 @@ async def ready(readiness: Annotated[Readiness, Depends(readiness)]) -> Response
 
 
 ROUTES = (
-    Route("/health/live", live, method="GET", operation="IsLive", response_model=Health, tags=["Health"], is_free=True),
     Route(
-        "/health/ready", ready, method="GET", operation="IsReady", response_model=Health, tags=["Health"], is_free=True
+        "/health/live",
+        live,
+        method="GET",
+        operation="IsLive",
+        access=Rule.ANYONE,
+        is_free=True,
+        response_model=Health,
+        tags=["Health"],
+    ),
+    Route(
+        "/health/ready",
+        ready,
+        method="GET",
+        operation="IsReady",
+        access=Rule.ANYONE,
+        is_free=True,
+        response_model=Health,
+        tags=["Health"],
     ),
 )

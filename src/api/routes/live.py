@@ -21,8 +21,9 @@ from api.following import LiveEvent, Started, follow
 from api.live import Streams
 from api.models import Model
 from api.query import LAST_POSITION, Query, read_path_id
-from api.route import Route, add_parameter, add_security
+from api.route import Route, add_parameter
 from api.security import SignedIn, check_may_follow
+from domain.access import Rule
 from domain.errors import PositionAhead, TokenRefused
 
 RECHECK = 2.0
@@ -52,41 +53,46 @@ class LiveQuery(Model):
 class Admission:
     """A reader's leave to follow one student, which lasts no longer than their token and their link to the child."""
 
+    holds: float
+    """For how many seconds, when it was last renewed."""
+
     def __init__(self, request: Request, account: UUID, student_id: UUID) -> None:
         self.account = account
         self.student_id = student_id
         self._request = request
 
     async def renew(self) -> float:
-        """Return for how many seconds it holds; raises `NotSignedIn`, `TokenRefused` and `NotAllowed`."""
+        """Return for how many seconds it holds now; raises `NotSignedIn`, `TokenRefused` and `NotAllowed`."""
         viewer = await SignedIn()(self._request)
         left = viewer.expires_at - time.time()
         if left <= 0:
             raise TokenRefused
         await check_may_follow(backend_of(self._request), viewer, self.student_id, fresh=True)
-        return min(left, RECHECK)
+        self.holds = min(left, RECHECK)
+        return self.holds
 
 
 class Admitting:
-    """A dependency that reads token, origin and id of whoever wants to follow a student.
+    """A dependency that reads token, origin and id of whoever wants to follow a student, and lets in who may.
 
-    Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `OriginNotAllowed` and, for an id that is none,
-    `RequestInvalid`.
+    Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `OriginNotAllowed`, `NotAllowed` and, for an id that is
+    none, `RequestInvalid`.
     """
 
-    charges = True
+    admits = Rule.FOLLOWER
 
     async def __call__(self, request: Request) -> Admission:
-        """Return what has to be renewed before anything is told."""
+        """Return the leave, which has to be renewed while the stream is open."""
         viewer = await SignedIn()(request)
         _check_origin(request)
-        return Admission(request, viewer.user_id, read_path_id(request, "student_id"))
+        admission = Admission(request, viewer.user_id, read_path_id(request, "student_id"))
+        await admission.renew()
+        return admission
 
     def document(self, route: APIRoute) -> None:
-        """Show in OpenAPI the id in the path, and that the route needs a token."""
+        """Show in OpenAPI the id in the path."""
         schema = {"type": "string", "format": "uuid"}
         add_parameter(route, {"name": "student_id", "in": "path", "required": True, "schema": schema})
-        add_security(route, optional=False)
 
 
 class LastEventId:
@@ -124,7 +130,6 @@ async def follow_student(
     else the log's last. Every further one bears its type as `event` and its position as `id`; come back with it as
     `Last-Event-ID` and nothing is missed. `end` tells why the stream is over; comments keep the connection open.
     """
-    admitted = await admission.renew()
     head = await backend.reader.head()
     after = next((seen for seen in (last_event_id, asked.after) if seen is not None), head)
     if after > head:
@@ -137,7 +142,7 @@ async def follow_student(
         metrics=streams.metrics,
         after=after,
         admit=admission.renew,
-        admitted=admitted,
+        admitted=admission.holds,
     )
     return EventStream(streams, stream, tell)
 
@@ -158,6 +163,7 @@ ROUTES = (
         follow_student,
         method="GET",
         operation="FollowStudent",
+        access=Rule.FOLLOWER,
         status_code=200,
         response_class=EventStream,
         response_model=LiveEvent | Started | Ended,

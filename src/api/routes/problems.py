@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.errors import PROBLEMS, AddressUnknown, name_of
 from api.route import Route
+from domain.access import Rule
 from domain.errors import AfterschoolError
 
 _BY_NAME = {name_of(kind): kind for kind in PROBLEMS}
@@ -42,6 +43,20 @@ def _page(title: str, content: str) -> Response:
 
 
 ROUTES = (
-    Route("/problems", list_problems, method="GET", operation="ListProblems", include_in_schema=False),
-    Route("/problems/{name}", describe_problem, method="GET", operation="DescribeProblem", include_in_schema=False),
+    Route(
+        "/problems",
+        list_problems,
+        method="GET",
+        operation="ListProblems",
+        access=Rule.ANYONE,
+        include_in_schema=False,
+    ),
+    Route(
+        "/problems/{name}",
+        describe_problem,
+        method="GET",
+        operation="DescribeProblem",
+        access=Rule.ANYONE,
+        include_in_schema=False,
+    ),
 )

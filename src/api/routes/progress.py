@@ -16,11 +16,11 @@ from api.command import Attempt, Attempting
 from api.models import Id, Label, Model, Moment, Score, shown_as, to_hundredths, to_points
 from api.query import Day, Instant, Position, Query
 from api.route import Route
-from api.security import Glance, Glancing, SignedIn, Viewer, check_may_follow
+from api.security import Followed, Following, SignedIn, Viewer
 from api.shapes import ProgressSummary
 from commands.record_progress import RecordProgress
 from commands.record_progress import record_progress as handle
-from domain.access import may_record_progress
+from domain.access import Rule, may_record_progress
 from domain.cause import Receipt, event_id
 from domain.errors import NotAllowed
 from projections.get_progress_summary import AsOf
@@ -120,7 +120,7 @@ async def _occurred_at(backend: Backend, command: RecordProgress, receipt: Recei
 
 
 async def get_progress_summary(
-    glance: Annotated[Glance, Depends(Glancing("student_id", cache_key))],
+    followed: Annotated[Followed, Depends(Following("student_id", cached_as=cache_key))],
     asked: Annotated[SummaryQuery, Depends(Query(SummaryQuery))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
@@ -129,10 +129,9 @@ async def get_progress_summary(
     `min_position` waits up to two seconds for that position of the log and else says in `Stale-By` how many events are
     missing. `as_of` names a position or a moment, `date` the day for which today's figures are made.
     """
-    student_id = glance.about
-    await check_may_follow(backend, glance.viewer, student_id)
-    if glance.value is not None:
-        return json_answer(glance.value)
+    if followed.value is not None:
+        return json_answer(followed.value)
+    student_id = followed.about
     summaries, now = backend.get_progress_summary, datetime.now(UTC)
     if asked.as_of is not None or asked.date is not None:
         answer = await summaries.past(student_id, _moment_of(asked))
@@ -157,6 +156,7 @@ ROUTES = (
         get_progress_summary,
         method="GET",
         operation="GetProgressSummary",
+        access=Rule.FOLLOWER,
         headers=["Stale-By"],
         response_model=ProgressSummary,
         tags=["Progress"],
@@ -166,6 +166,7 @@ ROUTES = (
         record_progress,
         method="POST",
         operation="RecordProgress",
+        access=Rule.STUDENT,
         headers=["Event-Position"],
         status_code=201,
         response_model=ProgressRecord,

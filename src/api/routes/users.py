@@ -16,10 +16,11 @@ from api.command import Attempt, Attempting
 from api.models import Email, Line, Model, Secret, shown_as
 from api.route import Route
 from api.routes.consents import ConsentTerms
-from api.security import Glance, Glancing, PerhapsSignedIn, Viewer, check_may_follow
+from api.security import Followed, Following, PerhapsSignedIn, Viewer
 from api.shapes import UserProfile
 from commands.register_user import RegisterUser, new_user_id
 from commands.register_user import register_user as handle
+from domain.access import Rule
 from domain.profile import Profile
 from projections.user_profile import cache_key
 
@@ -98,14 +99,13 @@ async def register_user(
 
 
 async def get_user_profile(
-    glance: Annotated[Glance, Depends(Glancing("id", cache_key))],
+    followed: Annotated[Followed, Depends(Following("id", cached_as=cache_key))],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """Read a profile: one's own, or that of a child whose guardian one is."""
-    await check_may_follow(backend, glance.viewer, glance.about)
-    if glance.value is not None:
-        return json_answer(glance.value)
-    return json_answer(await backend.get_user_profile(glance.about, datetime.now(UTC)))
+    if followed.value is not None:
+        return json_answer(followed.value)
+    return json_answer(await backend.get_user_profile(followed.about, datetime.now(UTC)))
 
 
 ROUTES = (
@@ -114,6 +114,7 @@ ROUTES = (
         get_user_profile,
         method="GET",
         operation="GetUserProfile",
+        access=Rule.FOLLOWER,
         response_model=UserProfile,
         tags=["Users"],
     ),
@@ -122,6 +123,7 @@ ROUTES = (
         register_user,
         method="POST",
         operation="RegisterUser",
+        access=Rule.NEWCOMER,
         headers=["Event-Position", "Location"],
         status_code=201,
         response_model=UserProfile,
