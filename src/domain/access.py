@@ -40,6 +40,11 @@ def may_follow(viewer: "User", student_id: UUID) -> bool:
     return viewer.id == student_id or student_id in viewer.children
 
 
+def may_update_profile(actor_id: UUID, user: "User") -> bool:
+    """Tell whether this person may change that user's profile: themselves and their guardians."""
+    return actor_id == user.id or actor_id in user.guardians
+
+
 def may_invite(actor_id: UUID, student: "User") -> bool:
     """Tell whether this person may let one more guardian join: a guardian, and the student while there is none."""
     return actor_id in student.guardians or (actor_id == student.id and not student.guardians)

@@ -8,6 +8,8 @@ AfterschoolError
 │   ├── ConsentEnded             the consent was withdrawn before
 │   ├── PairingCodeRefused       the code is unknown, used or too old
 │   ├── RoleUnchanged            the role is held, or not held, already
+│   ├── ProfileUnchanged         the profile says so already
+│   ├── ChangedMeanwhile         it is no more as it was when it was read
 │   ├── UserUnknown              no such user
 │   ├── EmailTaken               the e-mail has an account
 │   ├── RegistrationInProgress   the e-mail is being registered right now
@@ -66,6 +68,14 @@ class PairingCodeRefused(Refused):
 
 class RoleUnchanged(Refused):
     """This is so already: nothing was changed."""
+
+
+class ProfileUnchanged(Refused):
+    """The profile says so already: nothing was changed."""
+
+
+class ChangedMeanwhile(Refused):
+    """This is no longer as you have read it; read it again, then decide whether your change still stands."""
 
 
 class UserUnknown(Refused):

@@ -60,6 +60,19 @@ class UserRegistered(Event, CanInitAggregate[UUID]):
     learning_preferences: Personal[tuple[str, ...]]
 
 
+class ProfileUpdated(Event):
+    """A person's profile is another one: the whole of it as it is now, every field as in `UserRegistered`."""
+
+    TOPIC: ClassVar[str] = "ProfileUpdated"
+    CATEGORY: ClassVar[str] = "user"
+    role: Role
+    """As registered: it never changes, but says whose profile this is to who reads this event alone."""
+    grade_level: int | None
+    timezone: str
+    name: Personal[str]
+    learning_preferences: Personal[tuple[str, ...]]
+
+
 class GuardianAdded(Event):
     """A guardian may follow this child; told to the child's stream, in one append with `ChildLinked`."""
 

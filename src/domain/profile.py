@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypedDict
 from zoneinfo import available_timezones
 
 from domain.errors import InvalidValue
@@ -16,6 +17,15 @@ class Profile:
     grade_level: int | None
     learning_preferences: tuple[str, ...]
     timezone: str = "UTC"
+
+
+class ProfileChanges(TypedDict, total=False):
+    """What is to be different; what is not named stays."""
+
+    name: str
+    grade_level: int | None
+    learning_preferences: tuple[str, ...]
+    timezone: str
 
 
 @cache

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from domain.access import may_consent, may_invite
 from domain.aggregate import Aggregate
 from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms
-from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused, RoleUnchanged
+from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused, ProfileUnchanged, RoleUnchanged
 from domain.events import (
     ChildLinked,
     ChildUnlinked,
@@ -22,13 +22,14 @@ from domain.events import (
     GuardianRemoved,
     PairingCodeIssued,
     PairingCodeUsed,
+    ProfileUpdated,
     Role,
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
     UserRegistered,
 )
-from domain.profile import Profile
+from domain.profile import Profile, ProfileChanges, check_profile
 
 CODE_LIVES = timedelta(hours=24)
 """How long a pairing code works."""
@@ -70,6 +71,22 @@ class User(Aggregate):
             grade_level=profile.grade_level,
             learning_preferences=profile.learning_preferences,
             timezone=profile.timezone,
+        )
+
+    def update_profile(self, profile: Profile, changes: ProfileChanges, at: datetime) -> None:
+        """Change the profile, which reads `profile` now; raises `InvalidValue`, or `ProfileUnchanged` if it says so."""
+        changed = replace(profile, **changes)
+        check_profile(self.role, changed)
+        if changed == profile:
+            raise ProfileUnchanged
+        self.trigger_event(
+            ProfileUpdated,
+            timestamp=at,
+            role=self.role,
+            name=changed.name,
+            grade_level=changed.grade_level,
+            learning_preferences=changed.learning_preferences,
+            timezone=changed.timezone,
         )
 
     def link_child(self, child: "User", at: datetime) -> None:
@@ -144,6 +161,8 @@ class User(Aggregate):
     def evolve(self, event: Event) -> None:  # noqa: C901  one case a fact
         """Take a fact in."""
         match event:
+            case ProfileUpdated():
+                self.timezone = event.timezone
             case GuardianAdded():
                 self.guardians |= {event.guardian_id}
                 self.linked_at[event.guardian_id] = event.timestamp

@@ -96,6 +96,19 @@ class LogReader:
         )
         return [Record(*row) for row in rows]
 
+    async def last(self, stream: str, event_type: str, *, up_to: int | None = None) -> Record | None:
+        """Return the last event of this type in a stream, up to a version of it if one is given, or None."""
+        row = await self._pool.fetchrow(
+            f"""
+            select {COLUMNS} from events
+            where stream = $1 and type = $2 and ($3::int is null or version <= $3) order by version desc limit 1
+            """,  # noqa: S608  fixed words
+            stream,
+            event_type,
+            up_to,
+        )
+        return Record(*row) if row else None
+
     async def history(self, subject: UUID, types: Collection[str], *, limit: int = PAGE) -> AsyncIterator[list[Record]]:
         """Yield all events of these types about one person, in order, a page of at most `limit` at a time."""
         after = 0

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import orjson
 
-from domain.events import ProgressRecorded, UserRegistered
+from domain.events import ProfileUpdated, ProgressRecorded, UserRegistered
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
 from projections.projection import Connection, Rows, Seen
@@ -76,7 +76,7 @@ def fold(events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dic
             case ProgressRecorded():
                 summary = summaries[event.originator_id]
                 summary.take_in(event, record.position)
-            case UserRegistered(role="student"):
+            case UserRegistered(role="student") | ProfileUpdated(role="student"):
                 summary = summaries[event.originator_id]
                 summary.timezone = event.timezone
             case _:
@@ -148,7 +148,7 @@ class ProgressSummaries:
 
     name = "progress_summary"
     tables = ("progress_students", "progress_topics", "progress_activity")
-    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProgressRecorded.TOPIC})
+    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC, ProgressRecorded.TOPIC})
 
     def fold(self, events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
         """Fold a batch into what it adds to each student's sums."""

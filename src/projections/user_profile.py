@@ -2,19 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, NamedTuple
+from functools import cache
+from hashlib import sha256
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import orjson
 
 from domain.errors import UserUnknown
-from domain.events import UserRegistered
+from domain.events import ProfileUpdated, UserRegistered
 from domain.personal import Hidden
+from domain.profile import Profile
 from eventstore.codec import decode, stream_of
 from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
+from eventstore.record import Record
 from projections.cache import Cached, Lease, Values
 from projections.projection import Connection, Rows, Seen
 
@@ -27,8 +31,22 @@ def cache_key(user_id: UUID) -> str:
     return f"user:{user_id}:profile"
 
 
+class Update(NamedTuple):
+    """What a changed profile changes in its user's row, the sealed fields exactly as their event holds them."""
+
+    user_id: UUID
+    position: int
+    recorded_at: datetime
+    grade_level: int | None
+    timezone: str
+    updated_at: datetime
+    profile_event: UUID
+    profile_schema: int
+    profile_sealed: bytes
+
+
 class Row(NamedTuple):
-    """One user's clear fields, and the sealed ones exactly as their event holds them."""
+    """One user's clear fields, and the sealed ones as the registration and the last changed profile hold them."""
 
     user_id: UUID
     position: int
@@ -42,28 +60,59 @@ class Row(NamedTuple):
     sealed_event: UUID
     sealed_schema: int
     sealed: bytes
+    profile_event: UUID | None = None
+    profile_schema: int | None = None
+    profile_sealed: bytes | None = None
 
 
-def fold(events: Iterable[Seen]) -> list[Row]:
-    """Return the row of each user who registers."""
-    return [
-        Row(
-            user_id=event.originator_id,
-            position=record.position,
-            recorded_at=record.recorded_at,
-            role=event.role,
-            grade_level=event.grade_level,
-            timezone=event.timezone,
-            created_at=record.recorded_at,
-            updated_at=record.recorded_at,
-            sealed_in=record.type,
-            sealed_event=record.event_id,
-            sealed_schema=record.schema,
-            sealed=record.sealed or b"",
-        )
-        for event, record in events
-        if isinstance(event, UserRegistered)
-    ]
+Changes = dict[UUID, Row | Update]
+"""By user: the row of who registers, what changes in the row of who did so before."""
+
+
+def fold(events: Iterable[Seen], onto: Changes | None = None) -> Changes:
+    """Fold events, in position order, into what changes; into what earlier events changed, if there are any."""
+    changes = {} if onto is None else onto
+    for event, record in events:
+        match event:
+            case UserRegistered():
+                changes[event.originator_id] = _registered(event, record)
+            case ProfileUpdated():
+                update, known = _updated(event, record), changes.get(event.originator_id)
+                changes[event.originator_id] = known._replace(**update._asdict()) if known else update
+            case _:
+                pass
+    return changes
+
+
+def _registered(event: UserRegistered, record: Record) -> Row:
+    return Row(
+        user_id=event.originator_id,
+        position=record.position,
+        recorded_at=record.recorded_at,
+        role=event.role,
+        grade_level=event.grade_level,
+        timezone=event.timezone,
+        created_at=record.recorded_at,
+        updated_at=record.recorded_at,
+        sealed_in=record.type,
+        sealed_event=record.event_id,
+        sealed_schema=record.schema,
+        sealed=record.sealed or b"",
+    )
+
+
+def _updated(event: ProfileUpdated, record: Record) -> Update:
+    return Update(
+        user_id=event.originator_id,
+        position=record.position,
+        recorded_at=record.recorded_at,
+        grade_level=event.grade_level,
+        timezone=event.timezone,
+        updated_at=record.recorded_at,
+        profile_event=record.event_id,
+        profile_schema=record.schema,
+        profile_sealed=record.sealed or b"",
+    )
 
 
 def render(row: Row, personal: Mapping[str, object]) -> bytes:
@@ -94,20 +143,24 @@ class UserProfiles:
 
     name = "user_profile"
     tables = ("user_profile",)
-    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC})
+    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC})
 
-    def fold(self, events: Iterable[Seen], onto: list[Row] | None = None) -> list[Row]:
-        """Return the rows that change."""
-        return [*(onto or ()), *fold(events)]
+    def fold(self, events: Iterable[Seen], onto: Changes | None = None) -> Changes:
+        """Return the rows that come, and what changes in others."""
+        return fold(events, onto)
 
-    def rows(self, changes: list[Row]) -> dict[str, list[Row]]:
+    def rows(self, changes: Changes) -> dict[str, list[Row]]:
         """Return the rows."""
-        return {"user_profile": changes}
+        return {"user_profile": [row for row in changes.values() if isinstance(row, Row)]}
 
-    async def write(self, connection: Connection, changes: list[Row], generation: int) -> None:
-        """Insert the rows."""
-        if changes:
-            await connection.copy_records_to_table(f"user_profile_g{generation}", schema_name="read", records=changes)
+    async def write(self, connection: Connection, changes: Changes, generation: int) -> None:
+        """Insert the rows, and change those that are there."""
+        if rows := self.rows(changes)["user_profile"]:
+            await connection.copy_records_to_table(
+                f"user_profile_g{generation}", schema_name="read", records=rows, columns=Row._fields
+            )
+        if updates := [update for update in changes.values() if isinstance(update, Update)]:
+            await connection.execute(_update(generation), *zip(*updates, strict=True))
 
     def cache_key(self, person_id: UUID) -> str:
         """Return the key of the profile."""
@@ -120,6 +173,45 @@ class UserProfiles:
             profile = orjson.loads(value)
             return render(Row(*row), {"email": profile["email"], **profile["profile"]})
         return None
+
+
+@cache
+def _update(generation: int) -> str:
+    return _UPDATE.format(generation=generation)
+
+
+_UPDATE = """
+update read.user_profile_g{generation} as t
+set position = new.position, recorded_at = new.recorded_at, grade_level = new.grade_level, timezone = new.timezone,
+    updated_at = new.updated_at, profile_event = new.profile_event, profile_schema = new.profile_schema,
+    profile_sealed = new.profile_sealed
+from unnest(
+    $1::uuid[], $2::bigint[], $3::timestamptz[], $4::smallint[], $5::text[], $6::timestamptz[], $7::uuid[],
+    $8::smallint[], $9::bytea[]
+) as new(
+    user_id, position, recorded_at, grade_level, timezone, updated_at, profile_event, profile_schema, profile_sealed
+)
+where t.user_id = new.user_id
+"""
+
+_SELECT = f"select {', '.join(Row._fields)} from read.user_profile where user_id = $1"  # noqa: S608  fixed words
+
+
+class Shown(NamedTuple):
+    """A profile, the JSON in which it is shown, and the tag that stands for these very bytes."""
+
+    profile: Profile
+    body: bytes
+
+    @property
+    def tag(self) -> str:
+        """Return the tag by which a change says what it was decided on."""
+        return tag_of(self.body)
+
+
+def tag_of(body: bytes) -> str:
+    """Return what stands for these bytes: other bytes have another tag."""
+    return sha256(body).hexdigest()[:32]
 
 
 class GetUserProfile:
@@ -137,28 +229,55 @@ class GetUserProfile:
         found = await self._cache.lease(key)
         if isinstance(found, Cached):
             return found.value
-        row = await self._read(user_id)
-        personal = await open_personal(
-            self._keys,
-            user_id,
-            row.sealed,
-            event_id=row.sealed_event,
-            stream=stream_of("user", user_id),
-            event_type=row.sealed_in,
-            schema=row.sealed_schema,
-        )
-        if isinstance(personal, Hidden):
-            raise UserUnknown
-        body = render(row, personal)
+        stored = await self._pool.fetchrow(_SELECT, user_id)
+        row = Row(*stored) if stored else await self._fold(user_id)
+        body = (await self._open(row)).body
         if isinstance(found, Lease):
             await self._cache.fill(key, found, body, position=row.position, expires_at=now + KEPT)
         return body
 
-    async def _read(self, user_id: UUID) -> Row:
-        stored = await self._pool.fetchrow("select * from read.user_profile where user_id = $1", user_id)
-        if stored:
-            return Row(*stored)
-        rows = fold([Seen(decode(r), r) for r in await self._reader.stream(stream_of("user", user_id))])
-        if not rows:
+    async def at(self, user_id: UUID, version: int | None = None) -> Shown:
+        """Return the profile as the log has it, now or up to a version of the user's stream; raises `UserUnknown`."""
+        return await self._open(await self._fold(user_id, version))
+
+    async def _fold(self, user_id: UUID, version: int | None = None) -> Row:
+        stream = stream_of("user", user_id)
+        records = [
+            await self._reader.last(stream, UserRegistered.TOPIC, up_to=1),
+            await self._reader.last(stream, ProfileUpdated.TOPIC, up_to=version),
+        ]
+        row = fold(Seen(decode(record), record) for record in records if record).get(user_id)
+        if not isinstance(row, Row):
             raise UserUnknown
-        return rows[-1]
+        return row
+
+    async def _open(self, row: Row) -> Shown:
+        """Open what is sealed; raises `UserUnknown` where the key is gone."""
+        personal = await self._open_one(row.user_id, row.sealed, row.sealed_event, row.sealed_in, row.sealed_schema)
+        if row.profile_sealed and row.profile_event and row.profile_schema:
+            personal |= await self._open_one(
+                row.user_id, row.profile_sealed, row.profile_event, ProfileUpdated.TOPIC, row.profile_schema
+            )
+        profile = Profile(
+            name=personal["name"],
+            grade_level=row.grade_level,
+            learning_preferences=tuple(personal["learning_preferences"]),
+            timezone=row.timezone,
+        )
+        return Shown(profile, render(row, personal))
+
+    async def _open_one(
+        self, user_id: UUID, sealed: bytes, event_id: UUID, event_type: str, schema: int
+    ) -> dict[str, Any]:
+        personal = await open_personal(
+            self._keys,
+            user_id,
+            sealed,
+            event_id=event_id,
+            stream=stream_of("user", user_id),
+            event_type=event_type,
+            schema=schema,
+        )
+        if isinstance(personal, Hidden):
+            raise UserUnknown
+        return personal

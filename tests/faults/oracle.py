@@ -22,9 +22,9 @@ from events order by position
 SCHEMA = 1
 """Of all events that this release knows."""
 HANDLED = {
-    "user_profile": {"UserRegistered"},
+    "user_profile": {"UserRegistered", "ProfileUpdated"},
     "progress_records": {"ProgressRecorded"},
-    "progress_summary": {"UserRegistered", "ProgressRecorded"},
+    "progress_summary": {"UserRegistered", "ProfileUpdated", "ProgressRecorded"},
 }
 """Which events each projection folds."""
 

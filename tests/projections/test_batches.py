@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from domain.events import Role
 from projections.progress_summary import fold, read_summary, render
 from tests.projections.history import NOON, History, person
 from tests.workers.conftest import Platform, new_projector
@@ -14,6 +15,7 @@ from tests.workers.deliveries import packed
 from tests.workers.read_models import dump, dump_of_fold, wipe
 
 STUDENTS = [person(n) for n in range(3)]
+PARENT = person(9)
 
 moments = st.one_of(
     st.integers(-3, 3).map(lambda minutes: NOON + timedelta(minutes=minutes)),  # many at the same moment
@@ -49,16 +51,23 @@ practices = st.builds(
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Draw what several students did, each registered before their first report, among others' registrations."""
+    """Draw what several students did, each registered before their first report, among others' registrations.
+
+    Now and then the profile of one, or of a parent, is changed.
+    """
     history = History()
+    history.register(PARENT, role="parent")
     registered = set()
+    zones = st.sampled_from(["UTC", "Europe/Rome", "Asia/Kathmandu", "America/New_York"])
     for practice in draw(st.lists(practices, max_size=30)):
         if (student := practice["student"]) not in registered:
             registered.add(student)
-            zone = draw(st.sampled_from(["UTC", "Europe/Rome", "Asia/Kathmandu", "America/New_York"]))
-            history.register(student, timezone=zone, recorded_at=practice["recorded_at"])
+            history.register(student, timezone=draw(zones), recorded_at=practice["recorded_at"])
         history.practise(**practice)
-    history.register(person(9), role="parent")
+        if draw(st.integers(0, 3)) == 0:
+            someone = draw(st.sampled_from([*registered, PARENT]))
+            role: Role = "parent" if someone == PARENT else "student"
+            history.update_profile(someone, role=role, timezone=draw(zones), recorded_at=practice["recorded_at"])
     return history
 
 
@@ -92,9 +101,10 @@ async def test_the_cursors_count_what_was_applied(platform: Platform) -> None:
     for student in STUDENTS:
         history.register(student)
         history.practise(student)
+        history.update_profile(student)
 
     for delivery in packed(history.records, [1, 5]):
         await platform.projector.apply(delivery)
 
     applied = await platform.pool.fetch("select projection, sum(applied)::int from read.cursors group by 1 order by 1")
-    assert [tuple(row) for row in applied] == [("progress_records", 3), ("progress_summary", 6), ("user_profile", 3)]
+    assert [tuple(row) for row in applied] == [("progress_records", 3), ("progress_summary", 9), ("user_profile", 6)]

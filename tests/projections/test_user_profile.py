@@ -19,7 +19,7 @@ def test_a_registration_becomes_a_row_whose_personal_columns_stay_sealed() -> No
     history = History(after=4)
     record = history.register(ADA, timezone="Europe/Rome")
 
-    [row] = fold(history.seen)
+    [row] = UserProfiles().rows(fold(history.seen))["user_profile"]
 
     assert row.user_id == ADA
     assert (row.role, row.grade_level, row.timezone) == ("student", 3, "Europe/Rome")
@@ -32,7 +32,7 @@ def test_a_parent_has_a_row_without_a_grade() -> None:
     history = History()
     history.register(BEN, role="parent")
 
-    [row] = fold(history.seen)
+    [row] = UserProfiles().rows(fold(history.seen))["user_profile"]
 
     assert (row.role, row.grade_level) == ("parent", None)
 
@@ -41,7 +41,7 @@ def test_practice_changes_no_profile() -> None:
     history = History()
     history.practise(ADA)
 
-    assert fold(history.seen) == []
+    assert fold(history.seen) == {}
 
 
 def test_a_registration_makes_the_cached_profile_stale() -> None:
