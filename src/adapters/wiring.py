@@ -13,6 +13,7 @@ import httpx
 from adapters.cache import Cache
 from adapters.identity import SupabaseIdentity
 from adapters.pairing_codes import PostgresPairingCodes
+from adapters.read_ledger import ReadLedger
 from adapters.registrations import PostgresRegistrations
 from adapters.revocations import Revocations
 from adapters.sessions import Sessions
@@ -56,6 +57,7 @@ class Backend:
     sessions: Sessions
     revocations: Revocations
     signing_in: SigningIn
+    read_ledger: ReadLedger
     email_key: bytes
     """Key of the HMAC that stands for an e-mail wherever it must not be read."""
 
@@ -70,6 +72,9 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, APP, size=10)
         stack.push_async_callback(_close, pool)
+        read_ledger = ReadLedger(pool)
+        read_ledger.start()
+        stack.push_async_callback(read_ledger.stop)
         key_pool = await create_pool(dsn, KEYS, size=2)
         stack.push_async_callback(_close, key_pool)
         appender = Appender(dsn, queue_limit=settings.append_queue)
@@ -116,6 +121,7 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             sessions=sessions,
             revocations=revocations,
             signing_in=SigningIn(identity, verifier, sessions, revocations),
+            read_ledger=read_ledger,
             email_key=email_key,
         )
 

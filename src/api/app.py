@@ -23,7 +23,7 @@ from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
 from api.readers import ReaderMetrics
-from api.routes import auth, consents, exports, guardianships, health, live, problems, progress, users
+from api.routes import accesses, auth, consents, exports, guardianships, health, live, problems, progress, users
 from domain.errors import AfterschoolError, Unavailable
 from eventstore.connections import APP, LOST
 from eventstore.reader import Wakeups
@@ -35,6 +35,7 @@ ROUTES = (
     *guardianships.ROUTES,
     *consents.ROUTES,
     *exports.ROUTES,
+    *accesses.ROUTES,
     *auth.ROUTES,
     *health.ROUTES,
     *problems.ROUTES,

@@ -148,6 +148,7 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.LogBusy: Problem(503, "Log busy", retry_after=1),
     errors.ClocksDiffer: Problem(503, "Clocks differ", retry_after=30),
     errors.TooContended: Problem(503, "Too contended", retry_after=1),
+    errors.ReadsUnrecorded: Problem(503, "Reads unrecorded", retry_after=1),
     errors.IdentityUnavailable: Problem(503, "Identity unavailable", retry_after=1),
     TooManyConnections: Problem(503, "Too many connections", retry_after=1),
     StreamsTaken: Problem(503, "Streams taken", retry_after=5),

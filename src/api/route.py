@@ -121,6 +121,11 @@ class Route(APIRoute):
         await response(scope, receive, send)
 
 
+def operation_of(request: Request) -> str:
+    """Return the name of the operation that a request asks for."""
+    return cast("Route", request.scope["route"]).operation
+
+
 def add_parameter(route: APIRoute, parameter: dict[str, object]) -> None:
     """Show one parameter more in a route's OpenAPI."""
     route.openapi_extra = route.openapi_extra or {}

@@ -15,10 +15,10 @@ from uuid import UUID
 from starlette.requests import Request
 
 from adapters.sessions import Session
-from adapters.wiring import Backend
 from api.backend import backend_of
 from api.limits import charge_address, rate_limits_of
 from api.query import PathId
+from api.route import operation_of
 from domain.access import Rule, may_follow
 from domain.errors import NotAllowed, NotSignedIn, TokenRefused
 from domain.user import User
@@ -69,8 +69,8 @@ class Following:
     """A dependency that reads token and id of a query, and lets in the person of that id and who may follow them.
 
     With `cached_as` it brings along what is cached under that key, unless the query string asks for more; `fresh` asks
-    the log even for a permission. Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `NotAllowed` and, for an id
-    that is none, `RequestInvalid`.
+    the log even for a permission. Raises `NotSignedIn`, `TokenRefused`, `QuotaExceeded`, `NotAllowed`,
+    `ReadsUnrecorded` and, for an id that is none, `RequestInvalid`.
     """
 
     admits = Rule.FOLLOWER
@@ -87,23 +87,33 @@ class Following:
         about = await self._id(request)
         value_key = self._cached_as(about) if self._cached_as and not request.scope["query_string"] else None
         viewer, value = await _look(request, token, value_key)
-        await check_may_follow(backend_of(request), viewer, about, fresh=self._fresh)
+        await check_may_follow(request, viewer, about, fresh=self._fresh)
         return Followed(viewer, about, value)
 
 
-async def check_may_follow(backend: Backend, viewer: Viewer, student_id: UUID, *, fresh: bool = False) -> None:
+async def check_may_follow(
+    request: Request, viewer: Viewer, student_id: UUID, *, fresh: bool = False, again: bool = False
+) -> None:
     """Raise `NotAllowed` unless the viewer is this student or a guardian; unknown ids are refused alike.
+
+    Who may and is not the student is noted in the read ledger; raises `ReadsUnrecorded` where that can't be done.
+    `again` goes on with a read that was noted when it began.
 
     A refusal is never decided on remembered state: the link may have been made by another process. `fresh` asks the log
     for a permission, too.
     """
     if viewer.user_id == student_id:
         return
+    backend = backend_of(request)
     user, from_memory = await backend.log.aggregates.get(User, viewer.user_id, fresh=fresh)
     if from_memory and not (user and may_follow(user, student_id)):
         user, _ = await backend.log.aggregates.get(User, viewer.user_id, fresh=True)
     if user is None or not may_follow(user, student_id):
         raise NotAllowed
+    if not again:
+        backend.read_ledger.note(
+            actor=user.id, role="guardian", student=student_id, what=operation_of(request), why="guardianship"
+        )
 
 
 async def access_token(request: Request) -> str:

@@ -24,6 +24,7 @@ AfterschoolError
 │   ├── LogBusy                  too many commands wait for the log
 │   ├── ClocksDiffer             the clocks of database and process differ too much to record anything
 │   ├── TooContended             the state moved under the command again and again
+│   ├── ReadsUnrecorded          who reads what of a child cannot be recorded
 │   └── IdentityUnavailable      the identity provider cannot be reached
 └── LogBroken                    a position is missing or out of order; no reader may go on
 """
@@ -132,6 +133,10 @@ class ClocksDiffer(Unavailable):
 
 class TooContended(Unavailable):
     """Others kept changing the same thing; try again shortly."""
+
+
+class ReadsUnrecorded(Unavailable):
+    """Who reads what of a child is recorded, which cannot be done right now; try again shortly."""
 
 
 class IdentityUnavailable(Unavailable):

@@ -17,6 +17,7 @@ RULES = {
     "GET /users/{id}": Rule.FOLLOWER,
     "POST /users": Rule.NEWCOMER,
     "GET /users/{id}/export": Rule.FOLLOWER,
+    "GET /users/{id}/access-log": Rule.FOLLOWER,
     "POST /users/{student_id}/pairing-codes": Rule.INVITER,
     "POST /guardianships": Rule.CODE_HOLDER,
     "GET /guardianships": Rule.SIGNED_IN,

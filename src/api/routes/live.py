@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.wiring import Backend
-from api.backend import backend, backend_of
+from api.backend import backend
 from api.errors import FieldError, OriginNotAllowed, RequestInvalid
 from api.event_stream import Ended, EventStream
 from api.following import LiveEvent, Started, follow
@@ -60,6 +60,7 @@ class Admission:
         self.account = account
         self.student_id = student_id
         self._request = request
+        self._was_admitted = False
 
     async def renew(self) -> float:
         """Return for how many seconds it holds now; raises `NotSignedIn`, `TokenRefused` and `NotAllowed`."""
@@ -67,7 +68,8 @@ class Admission:
         left = viewer.expires_at - time.time()
         if left <= 0:
             raise TokenRefused
-        await check_may_follow(backend_of(self._request), viewer, self.student_id, fresh=True)
+        await check_may_follow(self._request, viewer, self.student_id, fresh=True, again=self._was_admitted)
+        self._was_admitted = True
         self.holds = min(left, RECHECK)
         return self.holds
 
