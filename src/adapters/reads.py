@@ -29,9 +29,13 @@ async def pages(pool: asyncpg.Pool, after: int | None, upto: int | None = None) 
         select {_COLUMNS} from reads
         where ($1::bigint is null or id > $1) and ($2::bigint is null or id <= $2) order by id limit $3
         """  # noqa: S608  fixed words
-    while page := [Read(*row) for row in await pool.fetch(query, after, upto, PAGE)]:
-        yield page
-        after = page[-1].id
+    is_last = False
+    while not is_last:
+        page = [Read(*row) for row in await pool.fetch(query, after, upto, PAGE)]
+        if page:
+            yield page
+            after = page[-1].id
+        is_last = len(page) < PAGE
 
 
 _COLUMNS = ", ".join(Read._fields)

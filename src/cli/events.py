@@ -1,8 +1,6 @@
 """`afterschool events`: the log, looked at as it grows, one event in full, or taken out whole."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
@@ -16,7 +14,7 @@ import typer
 from adapters.log_lines import log_as_json
 from adapters.settings import load_settings
 from cli.event_lines import json_line, long_lines, short_line
-from cli.exits import FAILED, plain_errors
+from cli.exits import FAILED, let_go_of_stdout, plain_errors
 from cli.export import WINDOW, Exported, ExportRefused, Selection, export_lines, open_output
 from cli.pool import open_pool
 from cli.progress_bar import progress_bar
@@ -105,7 +103,7 @@ def tail(
         try:
             asyncio.run(follow())
         except (KeyboardInterrupt, BrokenPipeError):
-            _let_go_of_stdout()
+            let_go_of_stdout()
 
 
 @app.command()
@@ -180,7 +178,7 @@ def export(
             typer.echo(f"Interrupted. {_summary(done)}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            _let_go_of_stdout()
+            let_go_of_stdout()
             raise typer.Exit(FAILED) from None
     typer.echo(_summary(done), err=True)
 
@@ -216,11 +214,6 @@ def _endings() -> Iterator[None]:
         except (ExportRefused, LogBroken) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(FAILED) from None
-
-
-def _let_go_of_stdout() -> None:
-    """Forget what is still to be written: whoever read it is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _summary(done: Exported) -> str:

@@ -7,6 +7,8 @@
 """
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,6 +42,11 @@ def plain_errors() -> Iterator[None]:
             )
             raise _exit(f"{words} (0: no metrics).", FAILED) from None
         raise _exit(f"A machine cannot be reached ({type(error).__name__}); is it up?", UNREACHABLE) from None
+
+
+def let_go_of_stdout() -> None:
+    """Forget what is still to be written: whoever read it is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit(sentence: str, code: int) -> typer.Exit:

@@ -25,7 +25,7 @@ class History(Protocol):
         """Record the pending events of these aggregates, exactly behind what was loaded."""
 
     def record(self, event: Event) -> None:
-        """Record a fact at the end of its stream, wherever that is by then."""
+        """Record a fact at the end of its stream, wherever that is by then, or exactly where its version says."""
 
 
 Decide = Callable[[History], Awaitable[None]]

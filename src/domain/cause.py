@@ -6,6 +6,8 @@ from uuid import UUID, uuid5
 
 OPERATOR = UUID("a5c00000-0000-5000-8000-000000000001")
 """The actor of what is done at the command line; docs/events.md lists the fixed ids."""
+HOUSEKEEPER = UUID("a5c00000-0000-5000-8000-000000000002")
+"""The actor of what is done by itself when its time has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,3 +175,15 @@ class ProgressRecorded(Event):
     """Whole seconds."""
     completed: bool
     source: Literal["self_reported"] = "self_reported"
+
+
+class ReadsHashed(Event):
+    """The rows of the read ledger behind those of the event before have this hash; they stay as they are."""
+
+    TOPIC: ClassVar[str] = "ReadsHashed"
+    CATEGORY: ClassVar[str] = "reads"
+    upto: int
+    """Id of the last row."""
+    count: int
+    hash: str
+    """In hexadecimal; see `domain.reads.Chain`."""

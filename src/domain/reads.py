@@ -6,6 +6,9 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
+READS = UUID("a5c00000-0000-5000-8000-000000000101")
+"""Id of the stream that holds the hashes of the read ledger."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -91,8 +91,10 @@ class _History:
             self.saved.append(aggregate)
 
     def record(self, event: Event) -> None:
-        """Record a fact at the end of its stream."""
-        self.events.append((event, 0))
+        """Record a fact at the end of its stream, or exactly where its version says."""
+        if event.originator_version:
+            self.heads.setdefault(stream_of(event.CATEGORY, event.originator_id), event.originator_version - 1)
+        self.events.append((event, event.originator_version))
 
 
 class EventLog:

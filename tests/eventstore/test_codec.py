@@ -25,6 +25,7 @@ from domain.events import (
     PairingCodeUsed,
     ProfileUpdated,
     ProgressRecorded,
+    ReadsHashed,
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
@@ -89,6 +90,7 @@ ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
         completed=st.booleans(),
         source=st.just("self_reported"),
     ),
+    "ReadsHashed": st.builds(ReadsHashed, **header, upto=st.integers(1), count=st.integers(1), hash=text),
 }
 each_example = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
 
@@ -189,11 +191,12 @@ def test_clear_fields_stand_in_the_order_of_their_declaration() -> None:
 
 
 @each_example
-def test_an_event_rests_in_the_stream_of_its_person(example: Event) -> None:
+def test_an_event_rests_in_its_stream_and_names_its_person_if_it_is_about_one(example: Event) -> None:
     encoded = encode(example)
+    is_about_nobody = isinstance(example, ReadsHashed)
 
     assert encoded.stream == f"{type(example).CATEGORY}-{example.originator_id}"
-    assert encoded.subject == example.originator_id
+    assert encoded.subject == (None if is_about_nobody else example.originator_id)
     assert (encoded.type, encoded.schema) == (type(example).__name__, 1)
 
 

@@ -15,10 +15,12 @@ from domain.events import (
     PairingCodeUsed,
     ProfileUpdated,
     ProgressRecorded,
+    ReadsHashed,
     StaffRoleGranted,
     StaffRoleRevoked,
     UserRegistered,
 )
+from domain.reads import READS
 
 STUDENT = UUID("0190a1b2-0000-4000-8000-000000000001")
 PARENT = UUID("0190a1b2-0000-4000-8000-000000000002")
@@ -87,5 +89,8 @@ EXAMPLES: dict[str, Event] = {
         score=8_725,
         time_spent=640,
         completed=True,
+    ),
+    "ReadsHashed": ReadsHashed(
+        originator_id=READS, originator_version=3, timestamp=WHEN, upto=1234, count=234, hash="9d" * 32
     ),
 }
