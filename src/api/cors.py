@@ -10,8 +10,11 @@ from starlette.types import ASGIApp
 
 from api.errors import OriginNotAllowed, answer_error
 
-_SENT = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Traceparent")
-_SHOWN = ("Event-Position", "Stale-By", "Retry-After", "Location")
+_SENT = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID"),
+    "Traceparent",
+)
+_SHOWN = ("ETag", "Event-Position", "Stale-By", "Retry-After", "Location")
 
 
 class Cors(CORSMiddleware):

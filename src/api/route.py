@@ -24,6 +24,10 @@ PROBLEM: dict[str, Any] = {
 }
 
 HEADERS: Mapping[str, dict[str, Any]] = {
+    "ETag": {
+        "description": "Stands for these very bytes, in `If-Match` with a change and in `If-None-Match`.",
+        "schema": {"type": "string"},
+    },
     "Event-Position": {
         "description": "Where the last event of this command stands in the log; good as `min_position`.",
         "schema": {"type": "integer", "minimum": 1},

@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.aggregate import Aggregate
 from domain.cause import Cause, Receipt
 from domain.events import Event
+from domain.profile import Profile
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -88,6 +89,25 @@ class PersonKeys(Protocol):
 
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
+
+
+class KnownProfile(Protocol):
+    """A profile as people are shown it."""
+
+    @property
+    def profile(self) -> Profile:
+        """What it says."""
+
+    @property
+    def tag(self) -> str:
+        """What stands for this state of it in the conditions of those who saw it."""
+
+
+class Profiles(Protocol):
+    """People's profiles, opened: the log's aggregates know the clear fields only."""
+
+    async def at(self, user_id: UUID, version: int) -> KnownProfile:
+        """Return the profile up to a version of the user's stream; raises `UserUnknown` where it can't be opened."""
 
 
 class PairingCodes(Protocol):

@@ -1,7 +1,9 @@
-"""Users: people register, parents register their children, and those who may follow someone read the profile."""
+"""Users: people register, parents register their children; who may follow someone reads and changes the profile."""
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
+from uuid import UUID
 
 from fastapi import Depends
 from pydantic import Field
@@ -13,28 +15,60 @@ from api.answers import json_answer
 from api.backend import backend
 from api.body import Body, Received
 from api.command import Attempt, Attempting
+from api.conditions import IfMatch, IfNoneMatch
 from api.models import Email, Line, Model, Secret, shown_as
+from api.query import PathId
 from api.route import Route
 from api.routes.consents import ConsentTerms
-from api.security import Followed, Following, PerhapsSignedIn, Viewer
+from api.security import Followed, Following, PerhapsSignedIn, SignedIn, Viewer
 from api.shapes import UserProfile
 from commands.register_user import RegisterUser, new_user_id
-from commands.register_user import register_user as handle
+from commands.register_user import register_user as handle_registration
+from commands.update_profile import UpdateProfile
+from commands.update_profile import update_profile as handle_update
 from domain.access import Rule
-from domain.profile import Profile
-from projections.user_profile import cache_key
+from domain.errors import ProfileUnchanged
+from domain.profile import Profile, ProfileChanges
+from projections.user_profile import cache_key, tag_of
+
+Name = Annotated[Line, Field(max_length=128)]
+Grade = Annotated[
+    Annotated[int, Field(ge=0, le=8)] | None,
+    Field(description="From 0 (kindergarten) to 8; needed for a student, none for a parent."),
+]
+Preferences = Annotated[tuple[Annotated[Line, Field(max_length=64)], ...], Field(max_length=32)]
+TimeZone = Annotated[str, Field(max_length=64)]
 
 
 class RegisteredProfile(Model):
     """What a person tells about themself."""
 
-    name: Annotated[Line, Field(max_length=128)]
-    grade_level: Annotated[
-        Annotated[int, Field(ge=0, le=8)] | None,
-        Field(description="From 0 (kindergarten) to 8; needed for a student, none for a parent."),
-    ] = None
-    learning_preferences: Annotated[tuple[Annotated[Line, Field(max_length=64)], ...], Field(max_length=32)] = ()
-    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    name: Name
+    grade_level: Grade = None
+    learning_preferences: Preferences = ()
+    timezone: TimeZone = "UTC"
+
+
+class ProfileChange(Model):
+    """What is to be different; what is not named stays."""
+
+    name: Annotated[Name, Field(default_factory=str)]
+    grade_level: Annotated[Grade, Field(default_factory=lambda: None)]
+    learning_preferences: Annotated[Preferences, Field(default_factory=tuple)]
+    timezone: Annotated[TimeZone, Field(default_factory=str)]
+
+
+class ProfileUpdate(Model):
+    """A change of a person's profile."""
+
+    model_config = shown_as({"profile": {"grade_level": 4, "timezone": "Europe/Rome"}})
+
+    profile: ProfileChange
+
+    def changes(self) -> ProfileChanges:
+        """Return what was named."""
+        named = {name: getattr(self.profile, name) for name in self.profile.model_fields_set}
+        return cast("ProfileChanges", named)
 
 
 class UserRegistration(Model):
@@ -91,21 +125,59 @@ async def register_user(
         parent_id=viewer.user_id if viewer else None,
         terms=content.consent.terms() if content.consent else None,
     )
-    receipt = await handle(backend.registration, command)
-    profile = await backend.get_user_profile(user_id, datetime.now(UTC))
-    answer = json_answer(profile, status=201, position=receipt.last)
+    receipt = await handle_registration(backend.registration, command)
+    shown = await backend.get_user_profile.at(user_id, 1)
+    answer = _answer(shown.body, status=201, position=receipt.last)
     answer.headers["location"] = f"/users/{user_id}"
     return answer
 
 
 async def get_user_profile(
     followed: Annotated[Followed, Depends(Following("id", cached_as=cache_key))],
+    seen: Annotated[AbstractSet[str], Depends(IfNoneMatch())],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """Read a profile: one's own, or that of a child whose guardian one is."""
-    if followed.value is not None:
-        return json_answer(followed.value)
-    return json_answer(await backend.get_user_profile(followed.about, datetime.now(UTC)))
+    body = followed.value or await backend.get_user_profile(followed.about, datetime.now(UTC))
+    if tag_of(body) in seen:
+        return Response(status_code=304, headers={"etag": f'"{tag_of(body)}"'})
+    return _answer(body)
+
+
+async def update_profile(
+    *,
+    viewer: Annotated[Viewer, Depends(SignedIn())],
+    user_id: Annotated[UUID, Depends(PathId("id"))],
+    asked: Annotated[Received[ProfileUpdate], Depends(Body(ProfileUpdate))],
+    only_if: Annotated[AbstractSet[str] | None, Depends(IfMatch())],
+    attempt: Annotated[Attempt, Depends(Attempting())],
+    backend: Annotated[Backend, Depends(backend)],
+) -> Response:
+    """Change a profile, one's own or that of a child whose guardian one is; what is not named stays.
+
+    With `If-Match` it is changed only if it is still what was read; who comes too late is told so and changes nothing.
+    Naming what is so already changes nothing either.
+    """
+    command_id = attempt.command_id("UpdateProfile", str(viewer.user_id))
+    command = UpdateProfile(
+        cause=attempt.cause("UpdateProfile", command_id, viewer.user_id, user_id.bytes + asked.canonical),
+        user_id=user_id,
+        changes=asked.content.changes(),
+        only_if=only_if,
+    )
+    try:
+        receipt = await handle_update(backend.log, backend.get_user_profile, command)
+    except ProfileUnchanged:
+        return _answer((await backend.get_user_profile.at(user_id)).body)
+    [record] = await backend.reader.read(receipt.last - 1, limit=1)
+    shown = await backend.get_user_profile.at(user_id, record.version)
+    return _answer(shown.body, position=receipt.last)
+
+
+def _answer(body: bytes, *, status: int = 200, position: int | None = None) -> Response:
+    answer = json_answer(body, status=status, position=position)
+    answer.headers["etag"] = f'"{tag_of(body)}"'
+    return answer
 
 
 ROUTES = (
@@ -115,6 +187,17 @@ ROUTES = (
         method="GET",
         operation="GetUserProfile",
         access=Rule.FOLLOWER,
+        headers=["ETag"],
+        response_model=UserProfile,
+        tags=["Users"],
+    ),
+    Route(
+        "/users/{id}",
+        update_profile,
+        method="PATCH",
+        operation="UpdateProfile",
+        access=Rule.FOLLOWER,
+        headers=["ETag", "Event-Position"],
         response_model=UserProfile,
         tags=["Users"],
     ),
@@ -124,7 +207,7 @@ ROUTES = (
         method="POST",
         operation="RegisterUser",
         access=Rule.NEWCOMER,
-        headers=["Event-Position", "Location"],
+        headers=["ETag", "Event-Position", "Location"],
         status_code=201,
         response_model=UserProfile,
         tags=["Users"],
