@@ -12,9 +12,9 @@ import orjson
 from pydantic_core import from_json
 
 from domain.errors import UserUnknown
-from domain.events import ConsentGranted, ConsentWithdrawn, ProgressRecorded, UserRegistered
+from domain.events import ConsentGranted, ConsentWithdrawn, ProfileUpdated, ProgressRecorded, UserRegistered
 from domain.personal import Hidden
-from eventstore.codec import event_types
+from eventstore.codec import event_types, stream_of
 from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
@@ -26,7 +26,7 @@ PAGE = 500
 _README = """\
 Everything that Afterschool has recorded about one person.
 
-profile.json   who they are, as they told us
+profile.json   who they are, as they last told us
 events.jsonl   every event, one JSON object a line, in the order of the log, personal fields included;
                here a score is in hundredths of a point, as the log keeps it
 progress.csv   what was practised: score in points, time in seconds, times in UTC
@@ -53,13 +53,17 @@ class ExportPerson:
 
     async def __call__(self, person_id: UUID) -> AsyncIterator[bytes]:
         """Yield the zip in pieces; raises `UserUnknown` before the first of them."""
-        registered = await self._reader.read(0, subject=person_id, types=[UserRegistered.TOPIC], limit=1)
-        if not registered:
+        stream = stream_of("user", person_id)
+        registered = await self._reader.last(stream, UserRegistered.TOPIC, up_to=1)
+        if registered is None:
             raise UserUnknown
+        changed = await self._reader.last(stream, ProfileUpdated.TOPIC)
         sent = _Sent()
         archive = zipfile.ZipFile(sent, "w", zipfile.ZIP_DEFLATED)
         archive.writestr("README.txt", _README)
-        profile = {"id": str(person_id)} | await self._fields(registered[0])
+        profile = {"id": str(person_id)} | await self._fields(registered)
+        if changed:
+            profile |= await self._fields(changed)
         archive.writestr("profile.json", orjson.dumps(profile, option=orjson.OPT_INDENT_2))
         yield sent.take()
         for name, rows in (

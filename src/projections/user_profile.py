@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain.errors import UserUnknown
+from domain.errors import PositionAhead, UserUnknown
 from domain.events import ProfileUpdated, UserRegistered
 from domain.personal import Hidden
 from domain.profile import Profile
@@ -235,6 +235,15 @@ class GetUserProfile:
         if isinstance(found, Lease):
             await self._cache.fill(key, found, body, position=row.position, expires_at=now + KEPT)
         return body
+
+    async def at_least(self, user_id: UUID, min_position: int) -> bytes:
+        """Return a profile that holds the user's events up to `min_position`, from the log, which never lags.
+
+        Raises `PositionAhead` for a position that the log has not reached, and `UserUnknown`.
+        """
+        if min_position > await self._reader.head():
+            raise PositionAhead
+        return (await self.at(user_id)).body
 
     async def at(self, user_id: UUID, version: int | None = None) -> Shown:
         """Return the profile as the log has it, now or up to a version of the user's stream; raises `UserUnknown`."""

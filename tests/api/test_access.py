@@ -15,6 +15,7 @@ RULES = {
     "POST /progress": Rule.STUDENT,
     "GET /live/{student_id}": Rule.FOLLOWER,
     "GET /users/{id}": Rule.FOLLOWER,
+    "PATCH /users/{id}": Rule.FOLLOWER,
     "POST /users": Rule.NEWCOMER,
     "GET /users/{id}/export": Rule.FOLLOWER,
     "GET /users/{id}/access-log": Rule.FOLLOWER,

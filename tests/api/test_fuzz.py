@@ -18,6 +18,7 @@ HASHING = {"POST /users", "POST /auth/login"}
 """Operations that make the server hash a password, which takes a while."""
 OPERATIONS = (
     *("GET /progress/{student_id}", "POST /progress", "GET /users/{id}", "POST /users", "POST /auth/login"),
+    "PATCH /users/{id}",
     *("POST /users/{student_id}/pairing-codes", "POST /guardianships", "GET /guardianships"),
     *("DELETE /guardianships/{id}", "POST /users/{student_id}/consents", "GET /users/{student_id}/consents"),
     *("DELETE /users/{student_id}/consents/{id}", "POST /auth/refresh", "POST /auth/logout"),
@@ -26,8 +27,8 @@ OPERATIONS = (
 )
 ENDLESS = "GET /live/{student_id}"
 """Answers for as long as somebody listens: here only what is refused is asked, the rest in `test_live.py`."""
-LEAVING = "POST /auth/logout"
-"""Ends the session that sends it, so it is someone's own."""
+CHANGING = ("POST /auth/logout", "PATCH /users/{id}")
+"""Change who sends them, or end their session, so it is someone of their own."""
 FEW = pytest.param(30, id="few")
 MANY = pytest.param(500, id="many", marks=pytest.mark.long)
 
@@ -38,7 +39,7 @@ MANY = pytest.param(500, id="many", marks=pytest.mark.long)
 async def test_what_the_document_allows_is_answered_as_it_says(
     url: str, family: Family, register: Register, operation: str, examples: int
 ) -> None:
-    person = await register("student") if operation == LEAVING else family.child
+    person = await register("student") if operation in CHANGING else family.child
     await asyncio.to_thread(fuzz, url, person, operation, GenerationMode.POSITIVE, examples)
 
 
@@ -48,7 +49,7 @@ async def test_what_the_document_allows_is_answered_as_it_says(
 async def test_what_the_document_forbids_is_refused(
     url: str, family: Family, register: Register, operation: str, examples: int
 ) -> None:
-    person = await register("student") if operation == LEAVING else family.child
+    person = await register("student") if operation in CHANGING else family.child
     await asyncio.to_thread(fuzz, url, person, operation, GenerationMode.NEGATIVE, examples)
 
 

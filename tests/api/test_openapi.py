@@ -60,7 +60,9 @@ async def test_the_examples_register_a_parent_and_record_a_students_progress(
 @pytest.mark.parametrize(
     ("path", "method", "status", "headers"),
     [
-        ("/users", "post", "201", {"Event-Position", "Location"}),
+        ("/users", "post", "201", {"ETag", "Event-Position", "Location"}),
+        ("/users/{id}", "get", "200", {"ETag"}),
+        ("/users/{id}", "patch", "200", {"ETag", "Event-Position"}),
         ("/progress", "post", "201", {"Event-Position"}),
         ("/progress/{student_id}", "get", "200", {"Stale-By"}),
     ],

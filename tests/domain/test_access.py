@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from domain.access import may_follow, may_record_progress
+from domain.access import may_follow, may_record_progress, may_update_profile
 from tests.domain.people import NOW, a_user
 
 
@@ -44,3 +44,17 @@ def test_a_link_gives_no_other_view() -> None:
     assert not may_follow(sibling, child.id)
     assert not may_follow(other_parent, child.id)
     assert not may_follow(parent, uuid4())
+
+
+def test_a_profile_is_changed_by_its_person_and_the_guardians_of_the_day() -> None:
+    parent, child, stranger = a_user("parent"), a_user("student"), a_user("parent")
+    assert may_update_profile(child.id, child)
+    assert not may_update_profile(parent.id, child)
+
+    parent.link_child(child, NOW)
+
+    assert may_update_profile(parent.id, child)
+    assert not may_update_profile(child.id, parent)
+    assert not may_update_profile(stranger.id, child)
+    parent.unlink_child(child, NOW)
+    assert not may_update_profile(parent.id, child)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from domain.errors import NotAllowed
-from domain.events import ChildLinked, Event, GuardianAdded, Role, UserRegistered
+from domain.errors import InvalidValue, NotAllowed, ProfileUnchanged
+from domain.events import ChildLinked, Event, GuardianAdded, ProfileUpdated, Role, UserRegistered
 from domain.profile import Profile
 from domain.user import User
 from eventstore.codec import decode
@@ -41,8 +41,40 @@ def test_registering_opens_a_history_with_everything_that_was_said() -> None:
     ]
 
 
+def test_a_changed_profile_is_told_as_a_whole() -> None:
+    user = a_user("student")
+
+    user.update_profile(a_profile(), {"name": "Ada L.", "timezone": "UTC"}, NOW)
+
+    assert user.timezone == "UTC"
+    assert pending(user) == [
+        ProfileUpdated(
+            originator_id=user.id,
+            originator_version=2,
+            timestamp=NOW,
+            role="student",
+            grade_level=3,
+            timezone="UTC",
+            name="Ada L.",
+            learning_preferences=("pictures",),
+        )
+    ]
+
+
+def test_a_profile_changes_by_the_rules_of_registration() -> None:
+    user = a_user("student")
+
+    with pytest.raises(InvalidValue):
+        user.update_profile(a_profile(), {"grade_level": None}, NOW)
+    with pytest.raises(ProfileUnchanged):
+        user.update_profile(a_profile(), {"grade_level": 3}, NOW)
+
+    assert pending(user) == []
+
+
 def test_a_user_remembers_no_personal_field() -> None:
     user = User.register(uuid4(), "student", "ada@example.org", a_profile(), NOW)
+    user.update_profile(a_profile(), {"timezone": "UTC"}, NOW)
     user.collect_events()
 
     assert not any(word in repr(vars(user)) for word in ("Ada", "ada@", "pictures"))

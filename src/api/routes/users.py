@@ -3,7 +3,6 @@
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Annotated, Literal, cast
-from uuid import UUID
 
 from fastapi import Depends
 from pydantic import Field
@@ -17,10 +16,10 @@ from api.body import Body, Received
 from api.command import Attempt, Attempting
 from api.conditions import IfMatch, IfNoneMatch
 from api.models import Email, Line, Model, Secret, shown_as
-from api.query import PathId
+from api.query import Position, Query
 from api.route import Route
 from api.routes.consents import ConsentTerms
-from api.security import Followed, Following, PerhapsSignedIn, SignedIn, Viewer
+from api.security import Followed, Following, PerhapsSignedIn, Viewer
 from api.shapes import UserProfile
 from commands.register_user import RegisterUser, new_user_id
 from commands.register_user import register_user as handle_registration
@@ -96,6 +95,12 @@ class UserRegistration(Model):
     ] = None
 
 
+class ProfileQuery(Model):
+    """Which profile: as it is known, or one that holds at least the events up to a position."""
+
+    min_position: Position | None = None
+
+
 async def register_user(
     viewer: Annotated[Viewer | None, Depends(PerhapsSignedIn())],
     registration: Annotated[Received[UserRegistration], Depends(Body(UserRegistration))],
@@ -134,20 +139,25 @@ async def register_user(
 
 async def get_user_profile(
     followed: Annotated[Followed, Depends(Following("id", cached_as=cache_key))],
+    asked: Annotated[ProfileQuery, Depends(Query(ProfileQuery))],
     seen: Annotated[AbstractSet[str], Depends(IfNoneMatch())],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
-    """Read a profile: one's own, or that of a child whose guardian one is."""
-    body = followed.value or await backend.get_user_profile(followed.about, datetime.now(UTC))
+    """Read a profile: one's own, or that of a child whose guardian one is.
+
+    A change shows a moment later; with its `Event-Position` as `min_position` it shows at once.
+    """
+    if asked.min_position is not None:
+        body = await backend.get_user_profile.at_least(followed.about, asked.min_position)
+    else:
+        body = followed.value or await backend.get_user_profile(followed.about, datetime.now(UTC))
     if tag_of(body) in seen:
         return Response(status_code=304, headers={"etag": f'"{tag_of(body)}"'})
     return _answer(body)
 
 
 async def update_profile(
-    *,
-    viewer: Annotated[Viewer, Depends(SignedIn())],
-    user_id: Annotated[UUID, Depends(PathId("id"))],
+    followed: Annotated[Followed, Depends(Following("id"))],
     asked: Annotated[Received[ProfileUpdate], Depends(Body(ProfileUpdate))],
     only_if: Annotated[AbstractSet[str] | None, Depends(IfMatch())],
     attempt: Annotated[Attempt, Depends(Attempting())],
@@ -158,9 +168,10 @@ async def update_profile(
     With `If-Match` it is changed only if it is still what was read; who comes too late is told so and changes nothing.
     Naming what is so already changes nothing either.
     """
-    command_id = attempt.command_id("UpdateProfile", str(viewer.user_id))
+    actor, user_id = followed.viewer.user_id, followed.about
+    command_id = attempt.command_id("UpdateProfile", str(actor))
     command = UpdateProfile(
-        cause=attempt.cause("UpdateProfile", command_id, viewer.user_id, user_id.bytes + asked.canonical),
+        cause=attempt.cause("UpdateProfile", command_id, actor, user_id.bytes + asked.canonical),
         user_id=user_id,
         changes=asked.content.changes(),
         only_if=only_if,
