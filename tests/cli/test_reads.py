@@ -1,14 +1,22 @@
 """Reads on the command line: who read whose data, and whether the record of it is still whole."""
 
+import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from adapters.read_ledger import ReadLedger
 from tests.cli.conftest import Terminal
 from tests.eventstore.conftest import Store
+from tests.workers.running import eventually
 from workers.hash_reads import hash_reads
 
 PARENT, CHILD, SIBLING = uuid4(), uuid4(), uuid4()
@@ -74,3 +82,72 @@ async def test_verify_counts_what_is_whole_and_names_what_is_not(terminal: Termi
     assert broken.exit_code == 1
     assert broken.stderr.startswith("rows 1 to 2, hashed on ")
     assert broken.stderr.endswith(": 1 removed\n")
+
+
+class Serving:
+    """`afterschool serve` as a process of its own, and a parent and their child at it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], client: httpx.AsyncClient) -> None:
+        self.process = process
+        self._client = client
+
+    async def begin(self) -> None:
+        """Wait until it serves, and register the family."""
+
+        async def is_ready() -> bool:
+            try:
+                return (await self._client.get("/health/ready")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await eventually(is_ready)
+        self._parent = await self._register("parent", {})
+        self._child = await self._register("student", self._parent[1])
+
+    async def read(self) -> None:
+        """Let the parent read the child's profile."""
+        answer = await self._client.get(f"/users/{self._child[0]}", headers=self._parent[1])
+        assert answer.status_code == 200, answer.text
+
+    async def _register(self, role: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+        account = {"email": f"{role}@family.example", "password": "correct horse battery staple"}
+        profile = {"name": "Ada", "grade_level": 4 if role == "student" else None}
+        made = await self._client.post("/users", json=account | {"role": role, "profile": profile}, headers=headers)
+        tokens = (await self._client.post("/auth/login", json=account)).json()
+        return made.json()["id"], {"authorization": f"Bearer {tokens['access_token']}"}
+
+
+@pytest.fixture
+async def serving(terminal: Terminal, auth: str) -> AsyncIterator[Serving]:
+    del auth
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "serve"], env=os.environ | terminal.environment, stdout=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{terminal.environment['AFTERSCHOOL_PORT']}"
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        serving = Serving(process, client)
+        await serving.begin()
+        yield serving
+    process.kill()
+    process.wait()
+
+
+async def test_a_process_that_is_stopped_writes_what_it_has_noted(serving: Serving, store: Store) -> None:
+    for _ in range(20):
+        await serving.read()
+    serving.process.send_signal(signal.SIGTERM)
+
+    assert await asyncio.to_thread(serving.process.wait, 10) == 0
+    assert await store.pool.fetchval("select count(*) from reads") == 20
+
+
+async def test_a_process_that_is_killed_loses_nothing_older_than_a_second(serving: Serving, store: Store) -> None:
+    await serving.read()
+
+    async with asyncio.timeout(1):
+        while not await store.pool.fetchval("select count(*) from reads"):  # noqa: ASYNC110  another process writes
+            await asyncio.sleep(0.01)
+    serving.process.kill()
+
+    await asyncio.to_thread(serving.process.wait, 10)
+    assert await store.pool.fetchval("select count(*) from reads") == 1
