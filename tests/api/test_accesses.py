@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from adapters.settings import Settings
 from adapters.wiring import Backend
-from api.app import ROUTES
+from api.app import ROUTES, create_app
 from api.security import check_may_follow
 from domain.reads import Read
 from tests.workers.running import eventually
@@ -164,6 +166,21 @@ async def test_what_cannot_be_recorded_cannot_be_read(
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/reads-unrecorded")
     assert refused.headers["retry-after"] == "1"
     assert await ask(client, "GetProgressSummary", child, child.id) == 200
+
+
+async def test_a_process_that_stops_writes_what_waits(
+    settings: Settings, parent: Person, child: Person, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.read_ledger.PACE", 60)
+    app = create_app(settings, registry=CollectorRegistry())
+    transport = httpx.ASGITransport(app)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://api.test") as client,
+        app.router.lifespan_context(app),
+    ):
+        assert await ask(client, "GetUserProfile", parent, child.id) == 200
+
+    assert len(await recorded(child.id)) == 1
 
 
 async def test_child_and_guardian_see_who_read_the_last_first(

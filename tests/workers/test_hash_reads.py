@@ -2,14 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from adapters.read_ledger import ReadLedger
-from domain.cause import HOUSEKEEPER
+from commands.ports import Decide
+from domain.cause import HOUSEKEEPER, Cause, Receipt
 from domain.events import ReadsHashed
 from domain.reads import READS
 from eventstore.codec import decode
@@ -69,6 +70,32 @@ async def test_processes_that_hash_at_once_enter_every_row_once(store: Store) ->
 
     assert await hashes(store) == [(4 * n, 4) for n in range(1, 6)]
     assert (await verify_reads(store.pool)).differences == []
+
+
+class Late:
+    """A log that somebody else comes before."""
+
+    def __init__(self, store: Store, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._log = store.log
+        self._meanwhile = meanwhile
+        self.read_receipt = self._log.read_receipt
+
+    async def execute(self, cause: Cause, decide: Decide) -> Receipt:
+        await self._meanwhile()
+        return await self._log.execute(cause, decide)
+
+
+@pytest.mark.parametrize("more", [0, 3])
+async def test_who_comes_too_late_enters_nothing(store: Store, more: int) -> None:
+    await read(store, 2)
+
+    async def another() -> None:
+        await read(store, more)
+        assert await hash_reads(store.log, store.pool) == 2 + more
+
+    assert await hash_reads(Late(store, another), store.pool) == 0
+
+    assert await hashes(store) == [(2 + more, 2 + more)]
 
 
 async def test_a_long_ledger_is_hashed_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
