@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -204,17 +205,34 @@ async def test_ids_have_no_gap_and_the_order_of_commits_whoever_writes(
         seen.extend([read.id async for page in pages(pool, seen[-1] if seen else None) for read in page])
         return len(seen) == 300
 
-    with capture_logs() as logged:
-        for n in range(100):
-            for ledger in ledgers:
-                note(ledger)
-            if n % 10 == 0:
-                await look()
-        await eventually(look)
+    for n in range(100):
         for ledger in ledgers:
-            await ledger.stop()
+            note(ledger)
+        if n % 10 == 0:
+            await look()
+    await eventually(look)
+    for ledger in ledgers:
+        await ledger.stop()
 
     assert seen == list(range(1, 301))
+
+
+async def test_writers_wait_for_each_other_and_none_fails(
+    ledger: ReadLedger, pool: asyncpg.Pool, owner: asyncpg.Connection
+) -> None:
+    async def it_waits() -> bool:
+        query = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+        return bool(await pool.fetchval(query))
+
+    row = [datetime.now(UTC)], [PARENT], ["guardian"], [STUDENT], ["First"], ["guardianship"]
+    with capture_logs() as logged:
+        async with owner.transaction():
+            await owner.execute("select note_reads($1, $2, $3, $4, $5, $6, $7)", uuid4(), *row)
+            note(ledger, "Second")
+            await eventually(it_waits)
+        await ledger.stop()
+
+    assert [(read.id, read.what) for read in await rows(pool)] == [(1, "First"), (2, "Second")]
     assert logged == []
 
 
