@@ -16,17 +16,22 @@ from domain.errors import UserUnknown
 from domain.profile import ProfileChanges
 from projections.get_progress_summary import AsOf
 from projections.progress_summary import cache_key as summary_key
+from projections.projection import Projection
+from projections.students import STUDENTS
 from projections.user_profile import GetUserProfile, Row, Update, UserProfiles, cache_key, fold
 from tests.eventstore.conftest import a_cause
 from tests.projections.history import NOON, History, person
 from tests.projections.stepping import Actor, SteppingValues, Stop
 from tests.workers.conftest import Platform, new_projector
 from tests.workers.deliveries import Sender
+from tests.workers.generations import assert_alike, rebuilt
 from tests.workers.read_models import assert_read_models_are_the_fold
 from tests.workers.students import practise, register
+from workers import filling
 from workers.audit import audit
 
 ADA, BEN = person(1), person(2)
+ZONES = ("UTC", "Europe/Rome", "Asia/Kathmandu", "America/New_York")
 LATER = NOON + timedelta(hours=1)
 
 
@@ -175,6 +180,25 @@ async def test_read_models_of_changed_profiles_pass_the_audit(platform: Platform
     assert audited.differences == []
     assert (audited.students, audited.values) == (4, 4)
     await assert_read_models_are_the_fold(platform)
+
+
+@pytest.mark.parametrize("projection", STUDENTS, ids=lambda projection: projection.name)
+async def test_a_rebuild_makes_the_same_of_changed_profiles_in_many_pages(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, projection: Projection
+) -> None:
+    monkeypatch.setattr(filling, "PAGE", 3)
+    users = [await register(platform.store) for _ in range(4)]
+    for n in range(4):
+        await asyncio.gather(*(change(platform, user, name=f"{n}", timezone=ZONES[n]) for user in users[n:]))
+        await practise(platform.store, users[n])
+    await platform.project()
+
+    await rebuilt(platform, projection, flush=5)
+
+    await assert_alike(platform, projection, 1, 2)
+    await change(platform, users[0], name="after")
+    await platform.project()
+    await assert_alike(platform, projection, 1, 2)
 
 
 async def test_in_no_order_of_reader_and_projector_does_an_older_profile_survive(
