@@ -10,6 +10,7 @@ import pytest
 
 from adapters.wiring import Backend
 
+from .live import Reader
 from .people import Family, Person, Register
 from .refusals import JSON, assert_refused
 from .test_accesses import Recorded, backend, recorded
@@ -253,6 +254,18 @@ async def test_an_export_shows_the_latest_profile_and_how_it_came_about(
     }
     told = [json.loads(line) for line in archive.read("events.jsonl").splitlines()]
     assert [one["data"]["name"] for one in told if one["type"] == "ProfileUpdated"] == ["Ada Lovelace"] * 2
+
+
+async def test_a_live_stream_tells_of_a_change_without_personal_fields(talks: Talks, student: Person, url: str) -> None:
+    reader = Reader(url, student, student)
+
+    async with reader.connect() as events:
+        await anext(events)
+        changed = await talks.change({"name": "Ada Lovelace", "grade_level": 5})
+        told = await anext(events)
+
+    assert (told.type, told.id) == ("ProfileUpdated", changed.headers["event-position"])
+    assert told.data["data"] == {"role": "student", "grade_level": 5, "timezone": "UTC"}
 
 
 async def test_pages_of_listed_origins_may_change_and_see_the_tag(client: httpx.AsyncClient, talks: Talks) -> None:
