@@ -25,8 +25,8 @@ class History(Protocol):
     def save(self, *aggregates: Aggregate) -> None:
         """Record the pending events of these aggregates, exactly behind what was loaded."""
 
-    def record(self, event: Event) -> None:
-        """Record a fact at the end of its stream, wherever that is by then, or exactly where its version says."""
+    def record(self, event: Event, *, under: UUID | None = None) -> None:
+        """Record a fact at the end of its stream, or exactly where its version says; under this consent, if any."""
 
 
 Decide = Callable[[History], Awaitable[None]]

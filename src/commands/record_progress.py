@@ -26,24 +26,24 @@ class RecordProgress:
 
 
 async def record_progress(log: Log, command: RecordProgress) -> Receipt:
-    """Append one `ProgressRecorded`; refused for unknown students and moments out of range; a repeat adds nothing.
+    """Append one `ProgressRecorded`; refused without a guardian's consent and out of time; a repeat adds nothing.
 
-    The practice history is not loaded and reports never conflict: only the student's account must not have moved.
+    The practice history is not loaded and reports never conflict: only the student's account, consents included, must
+    not have moved.
     """
 
     async def decide(history: History) -> None:
-        history.record(
-            record_practice(
-                await history.rely_on(User, command.student_id),
-                student_id=command.student_id,
-                subject=command.subject,
-                topic=command.topic,
-                score=command.score,
-                time_spent=command.time_spent,
-                completed=command.completed,
-                occurred_at=command.occurred_at or command.cause.occurred_at,
-                received_at=command.cause.occurred_at,
-            )
+        report, consent_id = record_practice(
+            await history.rely_on(User, command.student_id),
+            student_id=command.student_id,
+            subject=command.subject,
+            topic=command.topic,
+            score=command.score,
+            time_spent=command.time_spent,
+            completed=command.completed,
+            occurred_at=command.occurred_at or command.cause.occurred_at,
+            received_at=command.cause.occurred_at,
         )
+        history.record(report, under=consent_id)
 
     return await log.execute(command.cause, decide)

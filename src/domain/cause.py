@@ -25,7 +25,6 @@ class Cause:
     correlation_id: UUID
     causation_id: UUID
     on_behalf_of: UUID | None = None
-    consent_id: UUID | None = None
     traceparent: str | None = None
 
 

@@ -24,19 +24,20 @@ def record_practice(
     completed: bool,
     occurred_at: datetime,
     received_at: datetime,
-) -> ProgressRecorded:
-    """Make the fact of a practice report (`score` in hundredths, `time_spent` in seconds).
+) -> tuple[ProgressRecorded, UUID]:
+    """Make the fact of a practice report (`score` in hundredths, `time_spent` in seconds); and under which consent.
 
-    Raises `UserUnknown` without an account, `NotAllowed` for anyone but a student, `InvalidValue` for a moment more
-    than 30 days old or 5 minutes ahead.
+    Raises `UserUnknown` without an account, `NotAllowed` for anyone but a student, `ConsentRequired` while no guardian
+    allows it, `InvalidValue` for a moment more than 30 days old or 5 minutes ahead.
     """
     if student is None:
         raise UserUnknown
     if student.role != "student":
         raise NotAllowed
+    consent_id = student.consent_for("learning")
     if not received_at - OLDEST <= occurred_at <= received_at + AHEAD:
         raise InvalidValue(field="occurred_at", reason="at most 30 days old and 5 minutes ahead")
-    return ProgressRecorded(
+    report = ProgressRecorded(
         originator_id=student_id,
         originator_version=0,
         timestamp=occurred_at,
@@ -46,3 +47,4 @@ def record_practice(
         time_spent=time_spent,
         completed=completed,
     )
+    return report, consent_id

@@ -10,8 +10,15 @@ from uuid import UUID, uuid5
 
 from domain.access import may_consent, may_invite
 from domain.aggregate import Aggregate
-from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms
-from domain.errors import ConsentEnded, NotAllowed, PairingCodeRefused, ProfileUnchanged, RoleUnchanged
+from domain.consent import SIGNED_IN_GUARDIAN, Consent, Terms, check_terms, find_consent
+from domain.errors import (
+    ConsentEnded,
+    ConsentRequired,
+    NotAllowed,
+    PairingCodeRefused,
+    ProfileUnchanged,
+    RoleUnchanged,
+)
 from domain.events import (
     ChildLinked,
     ChildUnlinked,
@@ -24,6 +31,7 @@ from domain.events import (
     PairingCodeUsed,
     ProfileUpdated,
     Role,
+    Scope,
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
@@ -143,6 +151,13 @@ class User(Aggregate):
         if self.consents[consent_id].withdrawn_at is not None:
             raise ConsentEnded
         self.trigger_event(ConsentWithdrawn, consent_id=consent_id, timestamp=at)
+
+    def consent_for(self, scope: Scope) -> UUID:
+        """Return the consent under which this may be recorded of the student; raises `ConsentRequired`."""
+        consent = find_consent(self.consents.values(), scope)
+        if consent is None:
+            raise ConsentRequired
+        return consent.id
 
     def grant_role(self, role: StaffRole, at: datetime) -> None:
         """Give an adult a role beyond parent; raises `NotAllowed` for a student, `RoleUnchanged` the second time."""

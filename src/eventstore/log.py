@@ -65,8 +65,8 @@ class _History:
         self._aggregates = aggregates
         self._fresh = fresh
         self.heads: dict[str, int] = {}
-        self.events: list[tuple[Event, int]] = []
-        """Events to append, each with its exact version or 0."""
+        self.events: list[tuple[Event, int, UUID | None]] = []
+        """Events to append, each with its exact version or 0, and the consent it is recorded under."""
         self.saved: list[Aggregate] = []
         self.from_memory = False
 
@@ -87,14 +87,14 @@ class _History:
             events = cast("Sequence[Event]", aggregate.collect_events())
             if events:
                 self.heads.setdefault(stream_of(aggregate.CATEGORY, aggregate.id), events[0].originator_version - 1)
-            self.events += [(event, event.originator_version) for event in events]
+            self.events += [(event, event.originator_version, None) for event in events]
             self.saved.append(aggregate)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Event, *, under: UUID | None = None) -> None:
         """Record a fact at the end of its stream, or exactly where its version says."""
         if event.originator_version:
             self.heads.setdefault(stream_of(event.CATEGORY, event.originator_id), event.originator_version - 1)
-        self.events.append((event, event.originator_version))
+        self.events.append((event, event.originator_version, under))
 
 
 class EventLog:
@@ -166,7 +166,7 @@ class EventLog:
             repeated=True,
         )
 
-    async def _row(self, cause: Cause, event: Event, version: int, ordinal: int) -> EventRow:
+    async def _row(self, cause: Cause, event: Event, version: int, consent_id: UUID | None, ordinal: int) -> EventRow:
         encoded = encode(event)
         this_id = event_id(cause.command_id, ordinal)
         sealed = commitment = None
@@ -193,7 +193,7 @@ class EventLog:
             correlation_id=cause.correlation_id,
             actor=cause.actor,
             on_behalf_of=cause.on_behalf_of,
-            consent_id=cause.consent_id,
+            consent_id=consent_id,
             traceparent=cause.traceparent,
             occurred_at=event.timestamp,
             data=encoded.data,

@@ -23,6 +23,7 @@ from commands.record_progress import RecordProgress, record_progress
 from domain.profile import Profile
 from domain.user import User
 from tests.api.conftest import running
+from tests.domain.people import allow_learning
 from tests.eventstore.conftest import Store, a_cause, close_store, key_set, open_store
 
 NAME, EMAIL = "Ada Lovelace", "ada@family.example"
@@ -116,7 +117,9 @@ async def register(store: Store) -> UUID:
 
     async def decide(history: History) -> None:
         profile = Profile(name=NAME, grade_level=3, learning_preferences=("pictures",), timezone="Europe/Rome")
-        history.save(User.register(user_id, "student", EMAIL, profile, datetime.now(UTC)))
+        student = User.register(user_id, "student", EMAIL, profile, datetime.now(UTC))
+        allow_learning(student, datetime.now(UTC))
+        history.save(student)
 
     await store.log.execute(a_cause(user_id), decide)
     return user_id

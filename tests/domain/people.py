@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from domain.events import Role
+from domain.consent import POLICY, SIGNED_IN_GUARDIAN
+from domain.events import ConsentGranted, Role
 from domain.profile import Profile
 from domain.user import User
 
@@ -19,3 +20,17 @@ def a_user(role: Role, user_id: UUID | None = None) -> User:
     user = User.register(user_id or uuid4(), role, "ada@example.org", a_profile(), NOW)
     user.collect_events()
     return user
+
+
+def allow_learning(student: User, at: datetime = NOW, *, consent_id: UUID | None = None) -> None:
+    """Let some guardian have consented that the student's practice is recorded."""
+    student.trigger_event(
+        ConsentGranted,
+        consent_id=consent_id or uuid4(),
+        guardian_id=uuid4(),
+        policy_version=POLICY,
+        scopes=("learning",),
+        country="IT",
+        method=SIGNED_IN_GUARDIAN,
+        timestamp=at,
+    )

@@ -13,6 +13,7 @@ from domain.errors import IdempotencyKeyReused, UserUnknown
 from domain.events import GuardianAdded, ProgressRecorded, UserRegistered
 from domain.profile import Profile
 from domain.user import User
+from tests.domain.people import allow_learning
 from tests.eventstore.conftest import Store, a_cause
 
 
@@ -22,7 +23,10 @@ async def register(store: Store, role: str = "student") -> UUID:
 
     async def decide(history: History) -> None:
         profile = Profile(name="Ada", grade_level=3, learning_preferences=("pictures",), timezone="Europe/Rome")
-        history.save(User.register(user_id, role, "ada@example.org", profile, datetime.now(UTC)))  # type: ignore[arg-type]
+        user = User.register(user_id, role, "ada@example.org", profile, datetime.now(UTC))  # type: ignore[arg-type]
+        if role == "student":
+            allow_learning(user, datetime.now(UTC))
+        history.save(user)
 
     await store.log.execute(a_cause(user_id), decide)
     return user_id

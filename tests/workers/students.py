@@ -10,6 +10,7 @@ from domain.cause import Cause, Receipt
 from domain.profile import Profile
 from domain.user import User
 from eventstore.record import part_of
+from tests.domain.people import allow_learning
 from tests.eventstore.conftest import Store, a_cause
 
 
@@ -19,7 +20,9 @@ async def register(store: Store, user_id: UUID | None = None, *, timezone: str =
     profile = Profile(name="Ada", grade_level=3, learning_preferences=(), timezone=timezone)
 
     async def decide(history: History) -> None:
-        history.save(User.register(user, "student", "ada@example.org", profile, datetime.now(UTC)))
+        student = User.register(user, "student", "ada@example.org", profile, datetime.now(UTC))
+        allow_learning(student, datetime.now(UTC))
+        history.save(student)
 
     await store.keys.create(user)
     await store.log.execute(a_cause(user), decide)
