@@ -12,7 +12,8 @@ from benchmarks.machine import key_set
 from commands.ports import History
 from commands.record_progress import RecordProgress, record_progress
 from domain.cause import Cause
-from domain.events import ProgressRecorded
+from domain.consent import POLICY, SIGNED_IN_GUARDIAN
+from domain.events import ConsentGranted, ProgressRecorded
 from domain.profile import Profile
 from domain.user import User
 from eventstore.appender import Appender
@@ -51,13 +52,25 @@ async def open_log(dsn: str) -> AsyncIterator[OpenLog]:
 
 
 async def register_student(store: OpenLog) -> UUID:
-    """Register an invented student."""
+    """Register an invented student, with the consent of an invented guardian."""
     student = uuid4()
     await store.keys.create(student)
 
     async def decide(history: History) -> None:
         profile = Profile(name="Someone", grade_level=3, learning_preferences=(), timezone="UTC")
-        history.save(User.register(student, "student", f"{student}@example.org", profile, datetime.now(UTC)))
+        at = datetime.now(UTC)
+        user = User.register(student, "student", f"{student}@example.org", profile, at)
+        user.trigger_event(
+            ConsentGranted,
+            consent_id=uuid4(),
+            guardian_id=uuid4(),
+            policy_version=POLICY,
+            scopes=("learning",),
+            country="IT",
+            method=SIGNED_IN_GUARDIAN,
+            timestamp=at,
+        )
+        history.save(user)
 
     await store.log.execute(a_cause(student, "RegisterUser", b"{}"), decide)
     return student
@@ -87,9 +100,11 @@ async def practise_much(store: OpenLog, student: UUID, events: int) -> None:
     cause = a_cause(student, "RecordProgress", _BODY)
 
     async def decide(history: History) -> None:
-        assert await history.rely_on(User, student)
+        user = await history.rely_on(User, student)
+        assert user
+        consent_id = user.consent_for("learning")
         for _ in range(events):
-            history.record(_practice(student, cause.occurred_at))
+            history.record(_practice(student, cause.occurred_at), under=consent_id)
 
     await store.log.execute(cause, decide)
 

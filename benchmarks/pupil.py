@@ -1,6 +1,5 @@
-"""Pupil: one student of a learner log, who registers, signs in and reports each answer in the file's order."""
+"""Pupil: one student of a learner log, registered by a guardian, who reports each answer in the file's order."""
 
-import hashlib
 import json
 import time
 from collections import defaultdict
@@ -11,12 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.client import Client
+from benchmarks.guardian import Guardian, password_of
 from benchmarks.stream import Line, read_stream
 
 LONGEST = 600
 """Seconds that an invented `time_spent` may have: it is the gap since the student's last answer, up to this."""
 FIRST = 60
 """Seconds invented for a student's first answer, which has no gap before it."""
+CHILDREN = 20
+"""Pupils of one guardian, whom they register one after the other: few sign-ins more, and still many at a time."""
 
 
 class Report(NamedTuple):
@@ -31,25 +33,27 @@ class Report(NamedTuple):
 class Pupil:
     """Someone invented, with the answers of one student of the file; a repeat of anything takes no effect."""
 
-    def __init__(self, file_id: str, url: str, run: str, number: int, reports: list[Report]) -> None:
+    def __init__(self, file_id: str, number: int, guardian: Guardian, reports: list[Report]) -> None:
         self.file_id = file_id
         self.reports = reports
-        self._client = Client(url)
-        self._run = run
+        self._client = Client(guardian.url)
+        self._run = guardian.run
         self._number = number
+        self._guardian = guardian
         self._id = ""
         self._token = ""
         self._last_position = 0
 
     async def enrol(self) -> None:
-        """Register and sign in."""
-        email = f"student-{self._number}@{self._run}.example.org"
-        password = hashlib.sha256(f"{self._run} {self._number}".encode()).hexdigest()
+        """Be registered, and sign in."""
+        account = {
+            "email": f"student-{self._number}@{self._run}.example.org",
+            "password": password_of(self._run, str(self._number)),
+        }
         profile = {"name": f"Student {self._number}", "grade_level": self._number % 9, "learning_preferences": []}
-        account = {"email": email, "password": password, "role": "student", "profile": profile}
-        user = await self._client.ask("POST", "/users", body=account, key=f"{self._run}-student-{self._number}")
-        self._id = json.loads(user.body)["id"]
-        signed_in = await self._client.ask("POST", "/auth/login", body={"email": email, "password": password})
+        key = f"{self._run}-student-{self._number}"
+        self._id = await self._guardian.register(account | {"profile": profile}, key)
+        signed_in = await self._client.ask("POST", "/auth/login", body=account)
         self._token = json.loads(signed_in.body)["access_token"]
         self._client.close()
 
@@ -84,7 +88,10 @@ def pupils_of(file: Path, url: str, run: str, limit: int | None) -> list[Pupil]:
     lines: dict[str, list[tuple[int, Line]]] = defaultdict(list)
     for number, line in enumerate(islice(read_stream(file), limit), start=1):
         lines[line.student_id].append((number, line))
-    pupils = [Pupil(name, url, run, n, _reports(own)) for n, (name, own) in enumerate(lines.items(), start=1)]
+    guardians = [Guardian(url, run, n) for n in range(1, 2 + len(lines) // CHILDREN)]
+    pupils = [
+        Pupil(name, n, guardians[n // CHILDREN], _reports(own)) for n, (name, own) in enumerate(lines.items(), start=1)
+    ]
     return sorted(pupils, key=lambda pupil: len(pupil.reports), reverse=True)
 
 

@@ -1,9 +1,10 @@
 """Replay: plays a learner log through a running system over HTTP and checks every summary against the file.
 
 `python -m benchmarks.replay FILE --url http://127.0.0.1:8000`. Each line is one POST /progress, in file order per
-student, students in parallel, as fast as the system answers. E-mails, names, passwords and `time_spent` are invented;
-`occurred_at` is left out, for the file knows no dates. Every line has an Idempotency-Key: an interrupted replay goes
-on with `--run` and its id. Exit code 1 means that a summary is wrong, 2 that the replay did not come to its end.
+student, students in parallel, as fast as the system answers. Guardians, e-mails, names, passwords and `time_spent` are
+invented; `occurred_at` is left out, for the file knows no dates. Every line has an Idempotency-Key: an interrupted
+replay goes on with `--run` and its id. Exit code 1 means that a summary is wrong, 2 that the replay did not come to its
+end.
 """
 
 import argparse

@@ -15,6 +15,7 @@ from adapters.embedded.keys import ensure_keys
 from adapters.embedded.loopback import free_port
 from adapters.embedded.program import Program
 from adapters.settings import PREFIX
+from benchmarks.guardian import CONSENT
 from benchmarks.load import Answer, connect, request
 from benchmarks.machine import Machine
 from benchmarks.server import SUMMARY
@@ -45,20 +46,27 @@ class System:
         self.relay = self._program("relay", ["cli.main", "relay"])
 
     async def register(self, how_many: int) -> list[Student]:
-        """Register invented students over HTTP and sign them in, one after the other."""
-        return [await self._register() for _ in range(how_many)]
+        """Register students over HTTP by a parent who consents, all invented, and sign them in, one after the other."""
+        _, parent = await self._register("parent", grade_level=None)
+        return [
+            Student(*await self._register("student", grade_level=3, token=parent, consent=CONSENT))
+            for _ in range(how_many)
+        ]
 
     async def read_summary(self, student: Student, min_position: int) -> bytes:
         """Return a student's summary once it holds a position."""
         path = f"/progress/{student.id}?min_position={min_position}"
         return (await self._ask("GET", path, token=student.token)).body
 
-    async def _register(self) -> Student:
-        email, password = f"{uuid4()}@example.org", token_urlsafe()
-        profile = {"name": "Someone", "grade_level": 3, "learning_preferences": []}
-        user = await self._ask("POST", "/users", email=email, password=password, role="student", profile=profile)
-        tokens = await self._ask("POST", "/auth/login", email=email, password=password)
-        return Student(json.loads(user.body)["id"], json.loads(tokens.body)["access_token"])
+    async def _register(
+        self, role: str, *, grade_level: int | None, token: str = "", **more: object
+    ) -> tuple[str, str]:
+        """Register someone and sign them in; return their id and token."""
+        account = {"email": f"{uuid4()}@example.org", "password": token_urlsafe()}
+        profile: dict[str, object] = {"name": "Someone", "grade_level": grade_level, "learning_preferences": []}
+        user = await self._ask("POST", "/users", token, **account, role=role, profile=profile, **more)
+        tokens = await self._ask("POST", "/auth/login", **account)
+        return json.loads(user.body)["id"], json.loads(tokens.body)["access_token"]
 
     async def _ask(self, method: str, path: str, token: str = "", **body: object) -> Answer:
         connection = await connect(self.port)

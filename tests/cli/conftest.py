@@ -110,15 +110,16 @@ async def store(database: str, key_file: Path) -> AsyncIterator[Store]:
     await close_store(opened)
 
 
-async def register(store: Store) -> UUID:
-    """Append a student whose name and e-mail nothing may print."""
+async def register(store: Store, *, allowed: bool = True) -> UUID:
+    """Append a student whose name and e-mail nothing may print; with a guardian's consent where it is `allowed`."""
     user_id = uuid4()
     await store.keys.create(user_id)
 
     async def decide(history: History) -> None:
         profile = Profile(name=NAME, grade_level=3, learning_preferences=("pictures",), timezone="Europe/Rome")
         student = User.register(user_id, "student", EMAIL, profile, datetime.now(UTC))
-        allow_learning(student, datetime.now(UTC))
+        if allowed:
+            allow_learning(student, datetime.now(UTC))
         history.save(student)
 
     await store.log.execute(a_cause(user_id), decide)

@@ -22,6 +22,7 @@ from domain.errors import LogBroken
 from eventstore.record import COLUMNS, Record, leaf
 from eventstore.sealing import key_id_of
 from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
+from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
 
 UUIDS = {"event_id", "subject", "command_id", "causation_id", "correlation_id", "actor", "on_behalf_of", "consent_id"}
@@ -59,13 +60,14 @@ async def test_an_export_holds_every_column_and_proves_the_same_leaves(terminal:
     assert shown.exit_code == 0
     assert [record_of(line) for line in shown.stdout.splitlines()] == records
     assert [leaf(record_of(line)) for line in shown.stdout.splitlines()] == [leaf(record) for record in records]
-    assert shown.stderr == "3 events, up to position 3; go on with --after 3.\n"
+    head = REGISTERED + 2
+    assert shown.stderr == f"{head} events, up to position {head}; go on with --after {head}.\n"
 
 
 async def test_sealed_fields_are_left_out_unless_asked_for_and_then_stay_sealed(
     terminal: Terminal, store: Store
 ) -> None:
-    await register(store)
+    await register(store, allowed=False)
     [record] = await store.reader.read(0)
     assert record.sealed
 
@@ -95,17 +97,18 @@ async def test_an_export_takes_only_what_is_asked_for(terminal: Terminal, store:
     student, other = await register(store), await register(store)
     await practise(store, student, "fractions")
     await practise(store, other, "decimals")
+    registered, allowed, practised = (1, 3), (2, 4), (5, 6)
 
     async def positions(*options: str) -> list[int]:
         shown = await terminal("events", "export", "--format", "ndjson", *options)
         return [json.loads(line)["position"] for line in shown.stdout.splitlines()]
 
-    assert await positions("--type", "ProgressRecorded") == [3, 4]
-    assert await positions("--type", "ProgressRecorded", "--type", "UserRegistered") == [1, 2, 3, 4]
-    assert await positions("--subject", str(student)) == [1, 3]
-    assert await positions("--subject", str(student), "--type", "ProgressRecorded") == [3]
+    assert await positions("--type", "ProgressRecorded") == [*practised]
+    assert await positions("--type", "ProgressRecorded", "--type", "UserRegistered") == [*registered, *practised]
+    assert await positions("--subject", str(student)) == [registered[0], allowed[0], practised[0]]
+    assert await positions("--subject", str(student), "--type", "ProgressRecorded") == [practised[0]]
     assert await positions("--after", "1", "--up-to", "3") == [2, 3]
-    assert await positions("--after", "3", "--up-to", "99") == [4]
+    assert await positions("--after", "5", "--up-to", "99") == [6]
     assert await positions("--after", "99") == []
 
 
@@ -136,7 +139,8 @@ async def test_an_export_never_repeats_events_in_a_file(terminal: Terminal, stor
     refused = await terminal("events", "export", "--after", "2", "--output", str(file))
 
     assert refused.exit_code == 1
-    assert "ends with position 3: go on with --after 3" in refused.stderr
+    head = REGISTERED + 2
+    assert f"ends with position {head}: go on with --after {head}" in refused.stderr
     assert file.read_bytes() == before
 
 
@@ -153,7 +157,7 @@ async def test_another_file_is_left_alone(terminal: Terminal, tmp_path: Path, co
 
 
 async def test_an_export_can_go_to_a_device(terminal: Terminal, store: Store) -> None:
-    await register(store)
+    await register(store, allowed=False)
 
     shown = await terminal("events", "export", "--output", os.devnull)
 
@@ -172,16 +176,17 @@ async def test_pages_join_without_a_seam_whatever_their_size(store: Store) -> No
     student, other = await register(store), await register(store)
     await practise(store, student, *("fractions",) * 5)
     await practise(store, other, *("decimals",) * 3)
-    whole = Selection(after=1, up_to=9)
-    filtered = Selection(after=0, up_to=10, types=["ProgressRecorded"], subject=other)
+    head = 2 * REGISTERED + 5 + 3
+    whole = Selection(after=1, up_to=head - 1)
+    filtered = Selection(after=0, up_to=head, types=["ProgressRecorded"], subject=other)
 
     async def positions(selection: Selection, window: int, limit: int) -> list[int]:
         pages = selection.pages(store.reader, window=window, limit=limit)
         return [record.position async for _, page in pages for record in page]
 
     sizes = [(window, limit) for window in (1, 3, 4, 100) for limit in (1, 2, 3, 100)]
-    assert [await positions(whole, *size) for size in sizes] == [list(range(2, 10))] * len(sizes)
-    assert [await positions(filtered, *size) for size in sizes] == [[8, 9, 10]] * len(sizes)
+    assert [await positions(whole, *size) for size in sizes] == [list(range(2, head))] * len(sizes)
+    assert [await positions(filtered, *size) for size in sizes] == [[head - 2, head - 1, head]] * len(sizes)
 
 
 @pytest.mark.parametrize("missing", [1, 2])
@@ -206,10 +211,11 @@ async def test_a_hole_at_the_end_of_a_page_is_no_end_of_the_log(store: Store, da
 
 async def test_an_event_is_shown_by_its_position_and_by_its_id(terminal: Terminal, store: Store) -> None:
     await practise(store, await register(store), "fractions")
-    [record] = await store.reader.read(1)
+    [record] = await store.reader.read(REGISTERED)
+    position = str(record.position)
 
-    by_position, by_id = await terminal("events", "show", "2"), await terminal("events", "show", str(record.event_id))
-    as_json = json.loads((await terminal("events", "show", "2", "--json")).stdout)
+    by_position, by_id = [await terminal("events", "show", which) for which in (position, str(record.event_id))]
+    as_json = json.loads((await terminal("events", "show", position, "--json")).stdout)
 
     assert by_position.exit_code == 0
     assert by_position.stdout == by_id.stdout
@@ -220,7 +226,7 @@ async def test_an_event_is_shown_by_its_position_and_by_its_id(terminal: Termina
 
 
 async def test_what_is_sealed_is_shown_as_sealed_with_its_key(terminal: Terminal, store: Store) -> None:
-    await register(store)
+    await register(store, allowed=False)
     [record] = await store.reader.read(0)
     assert record.sealed
 
@@ -230,7 +236,7 @@ async def test_what_is_sealed_is_shown_as_sealed_with_its_key(terminal: Terminal
 
 
 async def test_an_event_that_is_not_there_is_told(terminal: Terminal, store: Store) -> None:
-    await register(store)
+    await register(store, allowed=False)
 
     assert (await terminal("events", "show", "2")).exit_code == 1
     assert (await terminal("events", "show", "9" * 40)).exit_code == 1
@@ -318,13 +324,13 @@ async def test_tail_follows_the_log_until_it_is_interrupted(store: Store, start:
     student = await register(store)
     tail = await start("events", "tail", "--after", "0", "--json")
 
-    before = await lines(tail, 1)
+    before = await lines(tail, REGISTERED)
     await practise(store, student, "fractions", "decimals")
     after = await lines(tail, 2)
     tail.send_signal(signal.SIGINT)
     rest, errors = await tail.communicate()
 
-    assert [json.loads(line)["position"] for line in before + after] == [1, 2, 3]
+    assert [json.loads(line)["position"] for line in before + after] == list(range(1, REGISTERED + 3))
     assert (tail.returncode, rest, errors) == (0, b"", b"")
 
 
@@ -335,7 +341,8 @@ async def test_tail_begins_shortly_before_the_end_and_shows_a_line_an_event(stor
 
     shown = await lines(tail, 10)
 
-    assert [int(line.split()[0]) for line in shown] == list(range(3, 13))
+    head = REGISTERED + 11
+    assert [int(line.split()[0]) for line in shown] == list(range(head - 9, head + 1))
     assert all("ProgressRecorded" in line and f"practice-{student}" in line and "fractions" in line for line in shown)
 
 
@@ -352,9 +359,9 @@ async def test_tail_shows_only_what_is_asked_for(store: Store, start: Start) -> 
     await practise(store, student, "fractions")
     await practise(store, other, "decimals")
 
-    shown = [await lines(tail, count) for tail, count in zip(tails, (2, 2, 1), strict=True)]
+    shown = [await lines(tail, count) for tail, count in zip(tails, (2, 3, 1), strict=True)]
 
-    assert [[json.loads(line)["position"] for line in lines] for lines in shown] == [[3, 4], [2, 4], [3]]
+    assert [[json.loads(line)["position"] for line in lines] for lines in shown] == [[5, 6], [3, 4, 6], [5]]
 
 
 async def test_tail_ends_when_its_reader_is_gone(store: Store, start: Start) -> None:

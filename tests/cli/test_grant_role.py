@@ -37,7 +37,7 @@ async def test_what_is_so_already_is_refused(terminal: Terminal, store: Store, a
 
 
 async def test_no_student_and_nobody_unknown_gets_a_role(terminal: Terminal, store: Store) -> None:
-    student = await register(store)
+    student = await register(store, allowed=False)
 
     for whose in (student, uuid4()):
         assert (await terminal("grant-role", str(whose), "admin")).exit_code == 1

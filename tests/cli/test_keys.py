@@ -93,7 +93,7 @@ async def test_rotating_wraps_everyones_key_anew_and_destroys_the_old_master_key
     terminal: Terminal, store: Store, pool: asyncpg.Pool, key_file: Path
 ) -> None:
     for _ in range(3):
-        await register(store)
+        await register(store, allowed=False)
     before = key_file.read_text(encoding="utf-8")
 
     shown = await terminal("keys", "rotate", "--json")
@@ -179,9 +179,9 @@ async def test_people_who_register_during_a_rotation_keep_their_keys(
 async def test_a_rotation_that_was_stopped_is_finished_and_none_is_added(
     terminal: Terminal, store: Store, pool: asyncpg.Pool, key_file: Path
 ) -> None:
-    await register(store)
+    await register(store, allowed=False)
     add_version(key_file, 2)
-    await register(store)
+    await register(store, allowed=False)
 
     shown = await terminal("keys", "rotate", "--json")
 
@@ -194,7 +194,7 @@ async def test_a_rotation_that_was_stopped_is_finished_and_none_is_added(
 async def test_keys_of_the_environment_are_rewrapped_and_what_may_go_is_named(
     terminal: Terminal, store: Store, pool: asyncpg.Pool, key_file: Path
 ) -> None:
-    await register(store)
+    await register(store, allowed=False)
     add_version(key_file, 2)
     keys = key_file.read_text(encoding="utf-8")
     in_environment = Terminal({k: v for k, v in terminal.environment.items() if k != "AFTERSCHOOL_MASTER_KEYS_FILE"})
@@ -222,7 +222,7 @@ async def test_without_a_new_version_keys_of_the_environment_cannot_be_rotated(
 async def test_a_key_set_that_lacks_a_key_in_use_is_left_alone(
     terminal: Terminal, store: Store, key_file: Path
 ) -> None:
-    await register(store)
+    await register(store, allowed=False)
     key_file.write_text(key_set(7), encoding="utf-8")
 
     shown = await terminal("keys", "rotate")
@@ -275,7 +275,7 @@ def test_the_key_file_of_the_running_system_is_found(key_file: Path, tmp_path: P
 
 
 async def test_a_rotation_prints_no_name_and_no_key(terminal: Terminal, store: Store, key_file: Path) -> None:
-    await register(store)
+    await register(store, allowed=False)
     before = key_file.read_text(encoding="utf-8")
 
     shown = await terminal("keys", "rotate")

@@ -13,9 +13,13 @@ from eventstore.connections import PROJECTOR, create_pool
 from projections.progress_summary import cache_key
 from tests.cli.conftest import Terminal, practise, register
 from tests.cli.test_status import fold_everything
+from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
 from tests.workers.conftest import new_projector
 from workers.subscription import TailingSubscription
+
+SECOND, THIRD = REGISTERED + 2, REGISTERED + 3
+"""Positions of the reports that are parked: one that cannot be folded, and the one behind it."""
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ async def victim(store: Store, owner: asyncpg.Connection, redis_url: str) -> UUI
     student = await register(store)
     await practise(store, student, "fractions", "decimals", "angles")
     await practise(store, await register(store), "plants")
-    await of_the_future(owner, 3)
+    await of_the_future(owner, SECOND)
     pool, cache = await create_pool(store.dsn, PROJECTOR, size=3), Cache(redis_url, timeout=5.0)
     subscription = TailingSubscription(store.reader, dict.fromkeys(range(64), 0))
     await new_projector(pool, cache).apply(await anext(aiter(subscription.deliveries())), apart=True)
@@ -63,14 +67,14 @@ async def test_the_list_names_student_event_and_error(terminal: Terminal, victim
     for word in (str(victim), "progress_summary", "progress_records", "ProgressRecorded", "UnknownEvent"):
         assert word in shown.stdout
     first, second = json.loads(told.stdout)
-    assert (first["student_id"], first["position"], first["events"], first["tries"]) == (str(victim), 3, 2, 1)
+    assert (first["student_id"], first["position"], first["events"], first["tries"]) == (str(victim), SECOND, 2, 1)
     assert [first["projection"], second["projection"]] == ["progress_records", "progress_summary"]
 
 
 async def test_show_lists_the_events_of_a_student(terminal: Terminal, victim: UUID) -> None:
     shown = json.loads((await terminal("parked", "show", str(victim), "--json")).stdout)
 
-    assert [(row["position"], row["error"]) for row in shown] == [(3, "UnknownEvent"), (4, "")] * 2
+    assert [(row["position"], row["error"]) for row in shown] == [(SECOND, "UnknownEvent"), (THIRD, "")] * 2
     assert "waits" in (await terminal("parked", "show", str(victim))).stdout
     assert "Nothing" in (await terminal("parked", "show", str(uuid4()))).stdout
 
@@ -87,7 +91,7 @@ async def test_retry_folds_what_was_mended_and_redis_forgets(
 ) -> None:
     async with Redis.from_url(redis_url) as redis:
         await redis.set(cache_key(victim), b"old")
-        await of_the_future(owner, 3, schema=1)
+        await of_the_future(owner, SECOND, schema=1)
 
         retried = await terminal("parked", "retry")
 
@@ -100,7 +104,7 @@ async def test_retry_folds_what_was_mended_and_redis_forgets(
 async def test_discard_leaves_one_event_out_and_folds_the_rest(
     terminal: Terminal, victim: UUID, owner: asyncpg.Connection
 ) -> None:
-    discarded = await terminal("parked", "discard", str(victim), "3", "--yes")
+    discarded = await terminal("parked", "discard", str(victim), str(SECOND), "--yes")
 
     assert discarded.exit_code == 0
     assert "Left out of 2 read models; folded 2 events behind it, 0 stay parked." in discarded.stdout
@@ -110,8 +114,8 @@ async def test_discard_leaves_one_event_out_and_folds_the_rest(
 
 
 async def test_discard_asks_first_and_refuses_what_is_not_parked(terminal: Terminal, victim: UUID) -> None:
-    unasked = await terminal("parked", "discard", str(victim), "3")
-    elsewhere = await terminal("parked", "discard", str(victim), "2", "--yes")
+    unasked = await terminal("parked", "discard", str(victim), str(SECOND))
+    elsewhere = await terminal("parked", "discard", str(victim), str(SECOND - 1), "--yes")
 
     assert unasked.exit_code == 1
     assert (elsewhere.exit_code, "not parked" in elsewhere.stderr) == (1, True)

@@ -8,11 +8,13 @@ import pytest
 
 from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
 from tests.cli.test_status import fold_everything
+from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
 from workers import generations
 from workers.generations import changing
 
 MODEL = "progress_summary"
+HEAD = REGISTERED + 2
 
 
 @pytest.fixture
@@ -35,19 +37,19 @@ async def states(terminal: Terminal) -> list[tuple[str, int, str, int, int]]:
 @pytest.mark.usefixtures("student")
 async def test_a_read_model_is_rebuilt_switched_taken_back_and_cleared_away(terminal: Terminal) -> None:
     rebuilt = await terminal("projections", "rebuild", MODEL)
-    assert "Generation 2 of progress_summary is filled up to position 3" in rebuilt.stdout
-    assert (MODEL, 2, "fed", 3, 0) in await states(terminal)
+    assert f"Generation 2 of progress_summary is filled up to position {HEAD}" in rebuilt.stdout
+    assert (MODEL, 2, "fed", HEAD, 0) in await states(terminal)
 
     switched = await terminal("projections", "switch", MODEL)
     assert switched.stdout == "Readers of progress_summary see generation 2 now; generation 1 stays fed.\n"
-    assert (MODEL, 2, "live", 3, 0) in await states(terminal)
+    assert (MODEL, 2, "live", HEAD, 0) in await states(terminal)
 
     taken_back = await terminal("projections", "rollback", MODEL)
     assert taken_back.stdout == "Readers of progress_summary see generation 1 now; generation 2 stays fed.\n"
 
     dropped = await terminal("projections", "drop", MODEL)
     assert dropped.stdout == "Generation 2 of progress_summary is dropped.\n"
-    assert [state for state in await states(terminal) if state[0] == MODEL] == [(MODEL, 1, "live", 3, 0)]
+    assert [state for state in await states(terminal) if state[0] == MODEL] == [(MODEL, 1, "live", HEAD, 0)]
     assert "no generation" in (await terminal("projections", "drop", MODEL)).stdout
 
 

@@ -10,6 +10,7 @@ from adapters.cache import Cache
 from adapters.embedded.loopback import free_port
 from eventstore.connections import PROJECTOR, create_pool
 from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
+from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
 from tests.workers.conftest import new_projector
 from workers.subscription import TailingSubscription
@@ -62,10 +63,10 @@ async def test_all_is_well_when_everything_is_up_and_every_event_is_folded(
     assert status["problems"] == []
     assert [machine["name"] for machine in status["machines"] if machine["up"]] == ["postgres", "valkey", "auth"]
     assert status["schema"]["applied"] == status["schema"]["newest"]
-    assert status["head"] == 3
+    assert status["head"] == REGISTERED + 2
     assert [reader["name"] for reader in status["readers"]] == READERS
     assert {(reader["position"], reader["lag_events"], reader["lag_seconds"]) for reader in status["readers"]} == {
-        (3, 0, 0.0)
+        (REGISTERED + 2, 0, 0.0)
     }
 
 
@@ -90,7 +91,7 @@ async def test_events_that_are_not_folded_yet_are_counted_and_a_moment_of_lag_is
     exit_code, status = await read(terminal)
 
     assert exit_code == 0
-    assert {(reader["position"], reader["lag_events"]) for reader in status["readers"]} == {(2, 3)}
+    assert {(reader["position"], reader["lag_events"]) for reader in status["readers"]} == {(2 * REGISTERED, 3)}
     assert all(0 < reader["lag_seconds"] < 10 for reader in status["readers"])
 
 
@@ -101,9 +102,10 @@ async def test_parts_that_merely_had_no_events_are_not_late(terminal: Terminal, 
     [part] = {record.part for record in await store.reader.read(0)}
     connection = await asyncpg.connect(database)
     await connection.execute(
-        "update read.cursors set position = 2, event_id = (select event_id from events where position = 2)"
+        "update read.cursors set position = $2, event_id = (select event_id from events where position = $2)"
         " where part = $1",
         part,
+        await store.reader.head() - 1,
     )
     await connection.close()
 
@@ -125,7 +127,7 @@ async def test_a_reader_more_than_ten_seconds_behind_is_a_problem(
     assert exit_code == 1
     assert not status["well"]
     assert [problem.split(" is ")[0] for problem in status["problems"]] == READERS
-    assert {(reader["position"], reader["lag_events"]) for reader in status["readers"]} == {(1, 1)}
+    assert {(reader["position"], reader["lag_events"]) for reader in status["readers"]} == {(REGISTERED, 1)}
     assert all(60 <= reader["lag_seconds"] < 120 for reader in status["readers"])
 
 
@@ -214,7 +216,7 @@ async def test_the_relay_and_every_queue_are_looked_at_where_there_is_a_broker(
     assert exit_code == 1
     assert [machine["name"] for machine in status["machines"] if machine["up"]][-1] == "rabbitmq"
     relay = next(reader for reader in status["readers"] if reader["name"] == "relay")
-    assert (relay["position"], relay["lag_events"], relay["leads"]) == (0, 2, False)
+    assert (relay["position"], relay["lag_events"], relay["leads"]) == (0, REGISTERED + 1, False)
     missing = [f"the broker has no queue afterschool.students.v2.{n}-of-3" for n in range(3)]
     assert status["problems"] == ["no relay leads", *missing]
     assert all(problem in shown.stdout for problem in status["problems"])

@@ -18,6 +18,7 @@ from eventstore.codec import decode
 from eventstore.fingerprints import Fingerprints
 from eventstore.log import EventLog, _History
 from eventstore.record import part_of
+from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store, a_cause, key_set
 from tests.eventstore.test_log import guard_child, register
 
@@ -41,9 +42,9 @@ async def test_a_report_is_recorded_with_its_source_and_its_cause(store: Store) 
     receipt = await record_progress(store.log, a_report(student, cause))
 
     [record] = await store.reader.stream(f"practice-{student}")
-    assert (receipt.command_id, receipt.first, receipt.last) == (cause.command_id, 2, 2)
+    assert (receipt.command_id, receipt.first, receipt.last) == (cause.command_id, REGISTERED + 1, REGISTERED + 1)
     assert (receipt.recorded_at, receipt.repeated) == (record.recorded_at, False)
-    assert (record.position, record.version, record.type) == (2, 1, "ProgressRecorded")
+    assert (record.position, record.version, record.type) == (REGISTERED + 1, 1, "ProgressRecorded")
     assert json.loads(record.data) == {
         "subject": "math",
         "topic": "fractions",
@@ -97,7 +98,7 @@ async def test_a_report_from_out_of_time_is_refused(store: Store, off: timedelta
     with pytest.raises(InvalidValue):
         await record_progress(store.log, replace(report, occurred_at=report.cause.occurred_at + off))
 
-    assert await store.reader.head() == 1
+    assert await store.reader.head() == REGISTERED
 
 
 async def test_a_refused_report_may_be_mended_under_the_same_command_id(store: Store) -> None:
@@ -108,7 +109,7 @@ async def test_a_refused_report_may_be_mended_under_the_same_command_id(store: S
 
     receipt = await record_progress(store.log, report)
 
-    assert (receipt.first, receipt.repeated) == (2, False)
+    assert (receipt.first, receipt.repeated) == (REGISTERED + 1, False)
 
 
 async def test_a_repeat_records_nothing_and_answers_the_same(store: Store) -> None:
@@ -119,7 +120,7 @@ async def test_a_repeat_records_nothing_and_answers_the_same(store: Store) -> No
     again = await record_progress(store.log, report)
 
     assert again == replace(first, repeated=True)
-    assert await store.reader.head() == 2
+    assert await store.reader.head() == REGISTERED + 1
 
 
 async def test_a_repeat_that_has_become_too_late_still_answers_the_same(store: Store) -> None:
@@ -142,7 +143,7 @@ async def test_another_report_under_the_same_command_id_is_refused(store: Store)
     with pytest.raises(IdempotencyKeyReused):
         await record_progress(store.log, a_report(student, replace(cause, body=b"two")))
 
-    assert await store.reader.head() == 2
+    assert await store.reader.head() == REGISTERED + 1
 
 
 async def test_without_a_common_command_id_a_retry_is_a_new_fact(store: Store) -> None:
@@ -160,37 +161,39 @@ async def test_reports_of_several_processes_at_once_never_conflict(store: Store)
 
     receipts = await asyncio.gather(*(record_progress(logs[n % 4], a_report(student)) for n in range(200)))
 
-    assert sorted(receipt.first for receipt in receipts) == list(range(2, 202))
+    assert sorted(receipt.first for receipt in receipts) == list(range(REGISTERED + 1, REGISTERED + 201))
     versions = [record.version for record in await store.reader.stream(f"practice-{student}")]
     assert versions == list(range(1, 201))
 
 
 async def test_recording_does_not_read_the_practice_history(store: Store) -> None:
     student = await register(store)
-    await record_progress(store.log, a_report(student))
+    first = await record_progress(store.log, a_report(student))
     owner = await asyncpg.connect(store.dsn)
     await owner.execute(
         """
-        insert into events select (jsonb_populate_record(e, '{"position": 3, "version": 2, "type": "Unreadable"}')).*
-        from events e where position = 2
-        """
+        insert into events
+        select (jsonb_populate_record(e, jsonb_build_object('position', $1 + 1, 'version', 2, 'type', 'Unreadable'))).*
+        from events e where position = $1
+        """,
+        first.last,
     )
     await owner.close()
 
     receipt = await record_progress(store.log, a_report(student))
 
-    assert receipt.first == 4
+    assert receipt.first == first.last + 2
 
 
 async def test_an_account_that_moved_meanwhile_is_looked_at_again(store: Store) -> None:
     student = await register(store)
     other_process = EventLog(store.reader, store.appender, store.keys, Fingerprints(key_set(1)))
-    await record_progress(other_process, a_report(student))  # it remembers the account now
+    first = await record_progress(other_process, a_report(student))  # it remembers the account now
     await guard_child(store, student)
 
     receipt = await record_progress(other_process, a_report(student))
 
-    assert receipt.first == 4
+    assert receipt.first == first.last + 2
 
 
 async def test_the_account_is_the_guard_of_every_report(store: Store) -> None:
@@ -214,5 +217,5 @@ async def test_the_account_is_the_guard_of_every_report(store: Store) -> None:
 
     receipt = await record_progress(log, a_report(student))
 
-    assert (decisions, receipt.first) == (2, 3)
-    assert [record.type for record in await store.reader.read(1)] == [GuardianAdded.TOPIC, "ProgressRecorded"]
+    assert (decisions, receipt.first) == (2, REGISTERED + 2)
+    assert [record.type for record in await store.reader.read(REGISTERED)] == [GuardianAdded.TOPIC, "ProgressRecorded"]

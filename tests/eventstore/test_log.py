@@ -13,18 +13,19 @@ from domain.errors import IdempotencyKeyReused, UserUnknown
 from domain.events import GuardianAdded, ProgressRecorded, UserRegistered
 from domain.profile import Profile
 from domain.user import User
-from tests.domain.people import allow_learning
+from tests.domain.people import REGISTERED, allow_learning
 from tests.eventstore.conftest import Store, a_cause
 
 
-async def register(store: Store, role: str = "student") -> UUID:
+async def register(store: Store, role: str = "student", *, allowed: bool = True) -> UUID:
+    """Register someone; a student with a guardian's consent in the same append, unless it is not `allowed`."""
     user_id = uuid4()
     await store.keys.create(user_id)
 
     async def decide(history: History) -> None:
         profile = Profile(name="Ada", grade_level=3, learning_preferences=("pictures",), timezone="Europe/Rome")
         user = User.register(user_id, role, "ada@example.org", profile, datetime.now(UTC))  # type: ignore[arg-type]
-        if role == "student":
+        if role == "student" and allowed:
             allow_learning(user, datetime.now(UTC))
         history.save(user)
 
@@ -53,8 +54,9 @@ async def test_many_commands_at_once_get_dense_positions_and_versions(store: Sto
     receipts = await asyncio.gather(*(practise(store, students[n % 3]) for n in range(300)))
 
     records = await store.reader.read(0)
-    assert [record.position for record in records] == list(range(1, 304))
-    assert sorted(receipt.first for receipt in receipts) == list(range(4, 304))
+    before = 3 * REGISTERED
+    assert [record.position for record in records] == list(range(1, before + 301))
+    assert sorted(receipt.first for receipt in receipts) == list(range(before + 1, before + 301))
     for student in students:
         versions = [r.version for r in records if r.stream == f"practice-{student}"]
         assert versions == list(range(1, 101))
@@ -69,7 +71,7 @@ async def test_a_repeated_command_appends_nothing_and_gets_the_first_receipt(sto
 
     assert second.repeated
     assert (second.first, second.last, second.recorded_at) == (first.first, first.last, first.recorded_at)
-    assert await store.reader.head() == 2
+    assert await store.reader.head() == REGISTERED + 1
 
 
 async def test_two_repeats_in_one_batch_append_once(store: Store) -> None:
@@ -78,7 +80,7 @@ async def test_two_repeats_in_one_batch_append_once(store: Store) -> None:
 
     receipts = await asyncio.gather(*(practise(store, student, cause) for _ in range(10)))
 
-    assert {receipt.first for receipt in receipts} == {2}
+    assert {receipt.first for receipt in receipts} == {REGISTERED + 1}
     assert sum(not receipt.repeated for receipt in receipts) == 1
 
 
@@ -129,7 +131,7 @@ async def test_a_moved_guard_makes_the_command_decide_again(store: Store) -> Non
 
     await store.log.execute(a_cause(student), decide)
 
-    assert seen == [1, 2]
+    assert seen == [REGISTERED, REGISTERED + 1]
 
 
 async def guard_child(store: Store, student: UUID) -> None:
@@ -142,7 +144,7 @@ async def guard_child(store: Store, student: UUID) -> None:
 
 
 async def test_personal_fields_rest_sealed_and_open_with_the_persons_key(store: Store) -> None:
-    student = await register(store)
+    student = await register(store, allowed=False)
 
     [record] = await store.reader.read(0)
 

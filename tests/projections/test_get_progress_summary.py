@@ -11,6 +11,7 @@ import pytest
 
 from domain.errors import NotYetRecorded, PositionAhead, UserUnknown
 from projections.get_progress_summary import AsOf, GetProgressSummary
+from tests.domain.people import REGISTERED
 from tests.eventstore.test_log import register as register_as
 from tests.workers.conftest import Platform
 from tests.workers.students import part, practise, register, someone_not_of, someone_of
@@ -135,9 +136,9 @@ async def test_a_day_decides_over_todays_figures_and_nothing_else(platform: Plat
 @pytest.mark.parametrize("day", [date.min, date.max])
 async def test_any_day_of_the_calendar_can_be_asked_for(platform: Platform, day: date) -> None:
     student = await register(platform.store)
-    await practise(platform.store, student)
+    receipt = await practise(platform.store, student)
 
-    answer = await platform.summary.past(student, AsOf(position=2, day=day))
+    answer = await platform.summary.past(student, AsOf(position=receipt.last, day=day))
 
     assert shown(answer.body)["as_of"]["date"] == day.isoformat()
     assert shown(answer.body)["last_30_days"]["records"] == 0
@@ -146,7 +147,7 @@ async def test_any_day_of_the_calendar_can_be_asked_for(platform: Platform, day:
 async def test_what_the_log_has_not_reached_is_refused(platform: Platform) -> None:
     student = await register(platform.store)
 
-    for ahead in (AsOf(position=2), AsOf(time=now() + timedelta(minutes=1))):
+    for ahead in (AsOf(position=REGISTERED + 1), AsOf(time=now() + timedelta(minutes=1))):
         with pytest.raises(PositionAhead):
             await platform.summary.past(student, ahead)
 
@@ -189,7 +190,7 @@ async def test_without_patience_the_answer_says_how_many_events_it_misses(
 
     answer = await impatient.at_least(student, now(), receipt.last)
 
-    assert answer.stale_by == 3  # the neighbour's registration and two reports, but not what came after
+    assert answer.stale_by == REGISTERED + 2  # the neighbour's registration and two reports, but not what came after
     assert answer.body == old.body
 
 

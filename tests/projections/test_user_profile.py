@@ -49,7 +49,7 @@ def test_a_registration_makes_the_cached_profile_stale() -> None:
 
 
 async def test_a_profile_reads_the_same_from_log_row_and_cache(platform: Platform, redis_client: Redis) -> None:
-    user = await register(platform.store)
+    user = await register(platform.store, allowed=False)
     now = datetime.now(UTC)
 
     from_log = await platform.profile(user, now)

@@ -222,7 +222,7 @@ async def test_several_processes_fill_side_by_side(platform: Platform, monkeypat
 
     steps = [step async for step in rebuild(platform.store.dsn, SUMMARIES, processes=3)]
 
-    assert {step.reached for step in steps} == {0, 120}
+    assert {step.reached for step in steps} == {0, await platform.store.reader.head()}
     assert steps[-1].attached
     await assert_alike(platform, SUMMARIES, 1, 2)
 
@@ -250,7 +250,7 @@ async def test_never_more_is_held_in_memory_than_the_bound(platform: Platform, m
             await super().write(connection, changes, generation)
 
     monkeypatch.setattr(filling, "PAGE", 10)
-    await live(platform.store, people=5, reports=40)
+    await live(platform.store, people=5, reports=50)
     await platform.project()
 
     await rebuilt(platform, Measured(), flush=50)
