@@ -18,7 +18,7 @@ app = typer.Typer(
     name="demo",
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Try the system on one machine, as a parent, their child, or a student on their own.",
+    help="Try the system on one machine, as a parent, their child, or a student who has no guardian yet.",
 )
 
 
@@ -29,7 +29,8 @@ def accounts(
 ) -> None:
     """Show the demo accounts; the first call makes them.
 
-    There is a parent, a child whom this parent registered, and a student who registered alone. Their passwords were
+    There is a parent, a child whom this parent registered and consented for, and a student who registered alone and
+    may do little until a guardian pairs with them and consents; how is shown below the accounts. Their passwords were
     drawn at random and lie in the data directory, in demo-accounts.json, for your eyes only. A second call makes
     nothing. An API or an auth service that others can reach gets no demo accounts.
 

@@ -1,4 +1,4 @@
-"""Demo accounts: a parent, a child of theirs and a student on their own, made through the API as anyone's are."""
+"""Demo accounts: a parent, their child and a student still without a guardian, made through the API as anyone's are."""
 
 import json
 import secrets
@@ -12,9 +12,16 @@ import httpx
 
 from adapters.embedded.auth.settings import is_loopback
 from adapters.embedded.durable import write_secret
+from domain.consent import POLICY
 
 TIMEOUT = 30.0
 """Seconds that the API has for one call."""
+CONSENT = {"policy_version": POLICY, "scopes": ["learning", "personalisation"], "country": "IT"}
+"""What the demo parent consents to for the demo child."""
+WAITING = """
+The student registered alone, so nothing is recorded of them until a guardian consents: the student makes a code
+(POST /users/<id>/pairing-codes), the parent enters it (POST /guardianships {"code": …}) and consents
+(POST /users/<id>/consents). README.md and requests.http show these calls."""
 
 
 class DemoRefused(Exception):
@@ -26,7 +33,7 @@ class DemoAccount:
     """Someone to sign in as; `id` is empty until the API has made the account."""
 
     who: Literal["parent", "child", "student"]
-    """The child was registered by the parent, the student by themself."""
+    """The child was registered by the parent, who consented; the student by themself, and waits for a guardian."""
     role: Literal["parent", "student"]
     id: str
     email: str
@@ -42,7 +49,8 @@ class DemoAccount:
             "grade_level": None if self.role == "parent" else 4,
             "learning_preferences": [] if self.role == "parent" else ["pictures"],
         }
-        return {"email": self.email, "password": self.password, "role": self.role, "profile": profile}
+        body = {"email": self.email, "password": self.password, "role": self.role, "profile": profile}
+        return body | ({"consent": CONSENT} if self.who == "child" else {})
 
 
 def demo_accounts_file(directory: Path) -> Path:
@@ -77,10 +85,11 @@ async def sign_in(url: str, accounts: Sequence[DemoAccount]) -> list[str]:
 
 
 def in_words(accounts: Sequence[DemoAccount]) -> str:
-    """Return the accounts as lines for a terminal."""
+    """Return the accounts as lines for a terminal, and what the student waits for."""
     head = ("", "e-mail", "password", "id")
     rows = [head, *((account.who, account.email, account.password, account.id) for account in accounts)]
-    return "\n".join(f"{who:<9}{email:<26}{password:<26}{number}" for who, email, password, number in rows)
+    lines = [f"{who:<9}{email:<26}{password:<26}{number}" for who, email, password, number in rows]
+    return "\n".join([*lines, WAITING])
 
 
 def _api(url: str) -> httpx.AsyncClient:

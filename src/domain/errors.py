@@ -56,7 +56,10 @@ class NotAllowed(Refused):
 
 
 class ConsentRequired(Refused):
-    """A guardian must first allow this: they sign in and give their consent at /users/{student_id}/consents."""
+    """A guardian must first allow this: they sign in and consent at /users/{student_id}/consents.
+
+    A student who has no guardian yet makes a code for them at /users/{student_id}/pairing-codes.
+    """
 
 
 class ConsentEnded(Refused):

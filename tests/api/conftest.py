@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from adapters.settings import Settings
 from adapters.wiring import Backend
 from api.app import create_app
 from api.server import build_server
+from domain.consent import POLICY
 
 from .people import PASSWORD, Family, Person, Register
 from .refusals import CANARY
+from .talks import Talks
 
 UNLIMITED = dict.fromkeys(("rate_limit", "rate_limit_burst", "login_limit", "login_limit_of_account"), 60_000_000)
 """Settings under which one machine may send what a thousand do."""
@@ -99,12 +101,14 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 def register(client: httpx.AsyncClient) -> Register:
-    """Return what registers a person, by themself or by a parent, and signs them in."""
+    """Return what registers a person, by themself or by a parent who consents, and signs them in."""
 
-    async def register(role: str, by: Person | None = None) -> Person:
+    async def register(role: str, by: Person | None = None, scopes: Sequence[str] = ("learning",)) -> Person:
         email = f"{uuid4().hex}@family.example"
         profile = {"name": "Ada", "grade_level": 4 if role == "student" else None, "learning_preferences": ["visual"]}
-        body = {"email": email, "password": PASSWORD, "role": role, "profile": profile}
+        body: dict[str, object] = {"email": email, "password": PASSWORD, "role": role, "profile": profile}
+        if by:
+            body["consent"] = {"policy_version": POLICY, "scopes": list(scopes), "country": "IT"}
         made = await client.post("/users", json=body, headers=by.headers if by else {})
         assert made.status_code == 201, made.text
         tokens = (await client.post("/auth/login", json={"email": email, "password": PASSWORD})).json()
@@ -119,9 +123,14 @@ async def family(register: Register) -> Family:
     return Family(
         parent=parent,
         child=await register("student", by=parent),
-        other=await register("student"),
+        other=await register("student", by=await register("parent")),
         stranger=await register("parent"),
     )
+
+
+@pytest.fixture
+def talks(client: httpx.AsyncClient) -> Talks:
+    return Talks(client)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A parent, their child, another student, and a parent of nobody."""
+    """A parent, their child, another family's child, and a parent of nobody."""
 
     parent: Person
     child: Person
@@ -40,7 +40,7 @@ class Family:
 
 
 Register = Callable[..., Awaitable[Person]]
-"""Registers a person of a role, by themself or by a parent, and signs them in."""
+"""Registers a person of a role, by themself or by a parent who consents (to `scopes`), and signs them in."""
 
 
 def as_bytes(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -20,7 +20,6 @@ from eventstore.codec import stream_of
 from eventstore.record import part_of
 
 from .people import Family, Person, Register
-from .test_families import TERMS
 
 
 async def export(client: httpx.AsyncClient, who: Person, of: UUID) -> zipfile.ZipFile:
@@ -50,12 +49,11 @@ def backend(app: FastAPI) -> Backend:
 @pytest.fixture
 async def child(client: httpx.AsyncClient, register: Register, parent: Person) -> Person:
     """Return a child with two reports and a consent."""
-    child = await register("student", by=parent)
+    child = await register("student", by=parent, scopes=("learning", "research"))
     for topic in ("fractions", "=cmd|calc"):
         body = {"student_id": str(child.id), "subject": "math", "topic": topic, "score": 87.5, "time_spent": 9}
         answer = await client.post("/progress", json=body | {"completed": True}, headers=child.headers)
         assert answer.status_code == 201, answer.text
-    await client.post(f"/users/{child.id}/consents", json=TERMS, headers=parent.headers)
     return child
 
 

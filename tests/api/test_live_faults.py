@@ -31,7 +31,7 @@ from .people import Family, Person, Register
 
 @pytest.fixture
 async def student(register: Register) -> Person:
-    return await register("student")
+    return await register("student", by=await register("parent"))
 
 
 async def positions_of(app: FastAPI, student: Person) -> list[int]:
@@ -79,7 +79,7 @@ async def test_restarts_of_the_server_lose_and_double_nothing(
             await recording
 
     assert reader.positions == await positions_of(app, student)
-    assert len(reader.positions) == 181
+    assert len(reader.positions) == 183
     assert {told.data["reason"] for told in reader.told if told.type == "end"} == {"server-stopping"}
 
 
@@ -88,7 +88,7 @@ async def test_however_often_the_connection_breaks_every_event_is_told_once_and_
     client: httpx.AsyncClient, app: FastAPI, settings: Settings, register: Register, *, report: Report, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  an invented life
-    students = [await register("student") for _ in range(2)]
+    students = [await register("student", by=await register("parent")) for _ in range(2)]
     async with process(settings) as api:
         readers = [
             Reader(api.url, student, student, last_id="0", breaks_after=lambda: chance.randrange(2000))

@@ -69,7 +69,7 @@ async def test_any_text_comes_back_as_it_was_sent_or_is_refused(
 async def test_a_report_shows_in_the_summary_that_waits_for_it(
     client: httpx.AsyncClient, register: Register, report: Report
 ) -> None:
-    child = await register("student")
+    child = await register("student", by=await register("parent"))
     recorded = await client.post("/progress", json={**report, "student_id": str(child.id)}, headers=child.headers)
 
     summary = await client.get(

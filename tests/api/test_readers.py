@@ -50,7 +50,7 @@ async def test_a_reader_that_keeps_up_waits_for_nothing(
 
     await ReaderMetrics(registry).look(pool, with_relay=False)
 
-    assert value("head_position") == 2
+    assert value("head_position") == 3
     for reader in ("progress_records", "progress_summary", "user_profile"):
         assert value("reader_lag_events", reader=reader) == value("reader_lag_seconds", reader=reader) == 0
 
@@ -68,7 +68,7 @@ async def test_a_reader_that_stands_still_is_seen_by_the_age_of_what_waits(
 
     assert value("reader_lag_events", reader="progress_summary") == 1
     assert value("reader_lag_seconds", reader="progress_summary") >= 0.2
-    assert (value("reader_lag_events", reader="relay"), value("relay_leads")) == (2, 0)
+    assert (value("reader_lag_events", reader="relay"), value("relay_leads")) == (3, 0)
 
 
 async def test_parked_events_and_forks_are_told(
@@ -101,7 +101,7 @@ async def test_looking_goes_on_when_postgres_comes_back(
     looking = asyncio.create_task(ReaderMetrics(registry).keep_looking(pool, with_relay=False))
 
     async def seen() -> bool:
-        return registry.get_sample_value("afterschool_head_position") == 1
+        return registry.get_sample_value("afterschool_head_position") == 2
 
     await eventually(seen)
     await owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%app%'")

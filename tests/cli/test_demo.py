@@ -40,6 +40,22 @@ async def test_a_parent_a_child_and_a_student_can_do_what_their_roles_allow(
     assert own.json()["email"] == student["email"]
 
 
+async def test_the_child_may_practise_at_once_and_the_student_is_told_to_find_a_guardian(
+    terminal: Terminal, api: httpx.AsyncClient
+) -> None:
+    found = await people(terminal)
+    report = {"subject": "math", "topic": "fractions", "score": 87.5, "time_spent": 240, "completed": True}
+
+    child, student = [
+        await api.post("/progress", json=report | {"student_id": found[who]["id"]}, headers=signed_in(found[who]))
+        for who in ("child", "student")
+    ]
+
+    assert child.status_code == 201
+    assert (student.status_code, student.json()["type"]) == (403, "/problems/consent-required")
+    assert "pairing-codes" in (await terminal("demo", "accounts")).stdout
+
+
 async def test_a_second_call_makes_nothing_and_shows_the_same(
     terminal: Terminal, api: httpx.AsyncClient, store: Store
 ) -> None:
@@ -51,7 +67,7 @@ async def test_a_second_call_makes_nothing_and_shows_the_same(
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert second.stdout == first.stdout
-    assert await store.reader.head() == head == 5
+    assert await store.reader.head() == head == 6
 
 
 async def test_accounts_whose_answers_were_lost_are_not_made_twice(
@@ -67,7 +83,7 @@ async def test_accounts_whose_answers_were_lost_are_not_made_twice(
     assert {who: account["id"] for who, account in found.items()} == {
         who: account["id"] for who, account in made.items()
     }
-    assert await store.reader.head() == 5
+    assert await store.reader.head() == 6
 
 
 async def test_passwords_lie_in_a_file_for_their_owner_and_nowhere_in_the_log(

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from domain.consent import POLICY
 from tests.faults.journal import Journal, Read, Sent
 
 ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati")
@@ -40,14 +41,24 @@ class Device:
     headers: dict[str, str] = field(default_factory=dict)
 
     async def sign_up(self) -> None:
-        """Register and sign in."""
-        account = {"email": f"{self.name}@example.org", "password": PASSWORD}
-        profile = {"name": self.name, "grade_level": 3, "learning_preferences": [], "timezone": self.zone}
-        made = await self._insist("POST", "/users", account | {"role": "student", "profile": profile}, key=self.name)
+        """Be registered by a parent who consents, and sign in."""
+        parent, child = f"{self.name}-parent", self.name
+        await self._register(parent, {"role": "parent"}, {"grade_level": None})
+        await self._sign_in(parent)
+        consent = {"policy_version": POLICY, "scopes": ["learning"], "country": "IT"}
+        made = await self._register(child, {"role": "student", "consent": consent}, {"grade_level": 3})
         self.student = made.json()["id"]
         self.known = int(made.headers["event-position"])
-        tokens = (await self._insist("POST", "/auth/login", account)).json()
-        self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        await self._sign_in(child)
+
+    async def _register(self, name: str, account: dict[str, Any], profile: dict[str, Any]) -> httpx.Response:
+        profile |= {"name": name, "learning_preferences": [], "timezone": self.zone}
+        body = account | {"email": f"{name}@example.org", "password": PASSWORD, "profile": profile}
+        return await self._insist("POST", "/users", body, key=name, expected=201)
+
+    async def _sign_in(self, name: str) -> None:
+        tokens = await self._insist("POST", "/auth/login", {"email": f"{name}@example.org", "password": PASSWORD})
+        self.headers = {"Authorization": f"Bearer {tokens.json()['access_token']}"}
 
     async def do_something(self) -> None:
         """Do one thing or another."""

@@ -81,7 +81,10 @@ async def record_progress(
     attempt: Annotated[Attempt, Depends(Attempting())],
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
-    """Record practice that a student reports; it never raises mastery and is never added to graded figures."""
+    """Record practice that a student reports; it never raises mastery and is never added to graded figures.
+
+    Refused with `consent-required` unless a guardian's consent to `learning` holds.
+    """
     content = report.content
     if not may_record_progress(viewer.user_id, content.student_id):
         raise NotAllowed
