@@ -49,8 +49,8 @@ class DemoAccount:
             "grade_level": None if self.role == "parent" else 4,
             "learning_preferences": [] if self.role == "parent" else ["pictures"],
         }
-        body = {"email": self.email, "password": self.password, "role": self.role, "profile": profile}
-        return body | ({"consent": CONSENT} if self.who == "child" else {})
+        account = {"email": self.email, "password": self.password, "role": self.role}
+        return account | {"profile": profile} | ({"consent": CONSENT} if self.who == "child" else {})
 
 
 def demo_accounts_file(directory: Path) -> Path:
