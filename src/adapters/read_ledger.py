@@ -23,7 +23,7 @@ PAUSE = 0.2
 """Seconds after which a write that failed is tried again."""
 PATIENCE = 5.0
 """Seconds that a write may take."""
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0
 """Seconds that the last writes may take when the process stops."""
 AT_ONCE = 5000
 """Reads in one statement."""
@@ -61,7 +61,7 @@ class ReadLedger:
         self._task = asyncio.create_task(self._run(), name="read ledger")
 
     async def stop(self) -> None:
-        """Write what waits, for two seconds at most; nothing is noted any more, and so nothing read."""
+        """Write what waits, for a second at most; nothing is noted any more, and so nothing read."""
         self._stopping.set()
         if self._task:
             await asyncio.wait({self._task}, timeout=FLUSH_SECONDS)

@@ -72,9 +72,6 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, APP, size=10)
         stack.push_async_callback(_close, pool)
-        read_ledger = ReadLedger(pool)
-        read_ledger.start()
-        stack.push_async_callback(read_ledger.stop)
         key_pool = await create_pool(dsn, KEYS, size=2)
         stack.push_async_callback(_close, key_pool)
         appender = Appender(dsn, queue_limit=settings.append_queue)
@@ -121,7 +118,7 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             sessions=sessions,
             revocations=revocations,
             signing_in=SigningIn(identity, verifier, sessions, revocations),
-            read_ledger=read_ledger,
+            read_ledger=ReadLedger(pool),
             email_key=email_key,
         )
 

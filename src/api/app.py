@@ -78,10 +78,11 @@ def create_app(
                     readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"
                 ),
             }
+            backend.read_ledger.start()
             yield
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            await asyncio.gather(backend.read_ledger.stop(), asyncio.wait(tasks, timeout=CLOSE_SECONDS))
 
     readers = ReaderMetrics(registry)
     streams = Streams(
