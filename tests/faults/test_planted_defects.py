@@ -219,10 +219,10 @@ class Dying(Projector):
 
     async def _advance(self, *values: Any) -> None:  # noqa: ANN401
         _, told, _, _ = values
-        if not any(part.records for part in told):  # a heartbeat: nothing would be lost with it
-            return await super()._advance(*values)
-        self.is_inside.set()
-        await asyncio.Event().wait()
+        if any(part.records for part in told):  # with a heartbeat nothing would be lost
+            self.is_inside.set()
+            await asyncio.Event().wait()
+        await super()._advance(*values)
 
 
 class Stumbling(Projector):
