@@ -6,12 +6,13 @@ from uuid import UUID
 import asyncpg
 
 from domain.reads import Read
+from eventstore.fence import Reads
 
 PAGE = 10_000
 
 
 async def read_back(
-    pool: asyncpg.Pool, *, of: UUID | None = None, by: UUID | None = None, before: int | None = None, limit: int = PAGE
+    rows: Reads, *, of: UUID | None = None, by: UUID | None = None, before: int | None = None, limit: int = PAGE
 ) -> list[Read]:
     """Return what was read of a student, or by somebody, the last first; `before` goes on behind the id of a row."""
     conditions, values = ["true"], [limit]
@@ -20,7 +21,7 @@ async def read_back(
             values.append(value)  # type: ignore[arg-type]
             conditions.append(f"{condition} ${len(values)}")
     query = f"select {_COLUMNS} from reads where {' and '.join(conditions)} order by id desc limit $1"  # noqa: S608  fixed words
-    return [Read(*row) for row in await pool.fetch(query, *values)]
+    return [Read(*row) for row in await rows.fetch(query, *values)]
 
 
 async def pages(pool: asyncpg.Pool, after: int | None, upto: int | None = None) -> AsyncIterator[list[Read]]:

@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -22,10 +23,11 @@ from adapters.signing_in import SigningIn
 from adapters.tokens import TokenVerifier
 from commands.register_user import RegistrationPorts
 from eventstore.appender import Appender
-from eventstore.connections import APP, KEYS, create_pool
+from eventstore.connections import APP, KEYS, QUERIES, create_pool
+from eventstore.fence import Fence
 from eventstore.fingerprints import Fingerprints
 from eventstore.keys import KeyStore, MasterKeys
-from eventstore.log import EventLog
+from eventstore.log import Aggregates, EventLog
 from eventstore.reader import LogReader
 from projections.export_person import ExportPerson
 from projections.get_progress_summary import GetProgressSummary
@@ -39,27 +41,52 @@ CLOSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What the API calls: the log and the queries, identity, and the cache."""
+    """What the API calls: the log, the queries of each person, identity, and the cache.
+
+    Log, pool and reader see everybody: they are for commands, which decide, and for what concerns nobody in particular.
+    """
 
     settings: Settings
     pool: asyncpg.Pool
     log: EventLog
     reader: LogReader
+    keys: KeyStore
     cache: Cache
     identity: SupabaseIdentity
     verifier: TokenVerifier
     registrations: PostgresRegistrations
     pairing_codes: PostgresPairingCodes
     registration: RegistrationPorts
-    get_progress_summary: GetProgressSummary
-    get_user_profile: GetUserProfile
-    export_person: ExportPerson
+    fence: Fence
     sessions: Sessions
     revocations: Revocations
     signing_in: SigningIn
     read_ledger: ReadLedger
     email_key: bytes
     """Key of the HMAC that stands for an e-mail wherever it must not be read."""
+
+    def seen_by(self, viewer_id: UUID) -> "Queries":
+        """Return the queries, which find only what this person may see."""
+        rows = self.fence.seen_by(viewer_id)
+        reader = LogReader(self.pool, rows)
+        return Queries(
+            reader=reader,
+            aggregates=Aggregates(reader),
+            get_progress_summary=GetProgressSummary(self.pool, reader, self.cache, rows=rows),
+            get_user_profile=GetUserProfile(rows, reader, self.keys, self.cache),
+            export_person=ExportPerson(reader, self.keys),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    """What one person may ask; it finds only what they may see."""
+
+    reader: LogReader
+    aggregates: Aggregates
+    get_progress_summary: GetProgressSummary
+    get_user_profile: GetUserProfile
+    export_person: ExportPerson
 
 
 @asynccontextmanager
@@ -72,6 +99,8 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, APP, size=10)
         stack.push_async_callback(_close, pool)
+        fenced_pool = await create_pool(dsn, QUERIES, size=10)
+        stack.push_async_callback(_close, fenced_pool)
         key_pool = await create_pool(dsn, KEYS, size=2)
         stack.push_async_callback(_close, key_pool)
         appender = Appender(dsn, queue_limit=settings.append_queue)
@@ -112,9 +141,8 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             registrations=registrations,
             pairing_codes=PostgresPairingCodes(pool, email_key),
             registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
-            get_progress_summary=GetProgressSummary(pool, reader, cache),
-            get_user_profile=GetUserProfile(pool, reader, keys, cache),
-            export_person=ExportPerson(reader, keys),
+            fence=Fence(fenced_pool),
+            keys=keys,
             sessions=sessions,
             revocations=revocations,
             signing_in=SigningIn(identity, verifier, sessions, revocations),

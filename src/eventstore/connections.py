@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 APP = "afterschool_app"
+QUERIES = "afterschool_queries"
 PROJECTOR = "afterschool_projector"
 KEYS = "afterschool_keys"
 

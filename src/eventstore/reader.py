@@ -15,6 +15,7 @@ import structlog
 from domain.errors import LogBroken
 from eventstore.append import Known
 from eventstore.connections import LOST, connect_listener
+from eventstore.fence import Reads
 from eventstore.record import COLUMNS, Record
 
 PAGE = 5000
@@ -36,18 +37,22 @@ Row = TypeVar("Row", bound=Positioned)
 
 
 class LogReader:
-    """Reads the log through a pool; holds nothing."""
+    """Reads the log through a pool; holds nothing.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    Events themselves it reads through `rows`, where that is given: the view of one person.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, rows: Reads | None = None) -> None:
+        self._unfenced = pool
+        self._rows: Reads = rows or pool
 
     async def head(self) -> int:
         """Return the last position, 0 for an empty log."""
-        return await self._pool.fetchval("select coalesce(max(position), 0) from events")  # type: ignore[no-any-return]
+        return await self._unfenced.fetchval("select coalesce(max(position), 0) from events")  # type: ignore[no-any-return]
 
     async def event_ids(self, positions: Collection[int]) -> dict[int, UUID]:
         """Return the ids of the events at these positions, of those that the log holds."""
-        rows = await self._pool.fetch("select position, event_id from events where position = any($1)", positions)
+        rows = await self._unfenced.fetch("select position, event_id from events where position = any($1)", positions)
         return {row["position"]: row["event_id"] for row in rows}
 
     async def read(
@@ -71,14 +76,14 @@ class LogReader:
                 values.append(value)  # type: ignore[arg-type]
                 conditions.append(f"{condition} (${len(values)})")
         query = f"select {COLUMNS} from events where {' and '.join(conditions)} order by position limit $2"  # noqa: S608  fixed words
-        records = [Record(*row) for row in await self._pool.fetch(query, *values)]
+        records = [Record(*row) for row in await self._rows.fetch(query, *values)]
         if part is None and types is None and subject is None:
             assert_contiguous(after, records)
         return records
 
     async def command(self, command_id: UUID) -> Known | None:
         """Return where an accepted command's events stand, or None."""
-        row = await self._pool.fetchrow(
+        row = await self._unfenced.fetchrow(
             """
             select first_position, last_position, recorded_at, fingerprint, fingerprint_key
             from commands join events on position = first_position where commands.command_id = $1
@@ -89,7 +94,7 @@ class LogReader:
 
     async def stream(self, stream: str, after_version: int = 0) -> list[Record]:
         """Return a stream's events after a version, in order."""
-        rows = await self._pool.fetch(
+        rows = await self._rows.fetch(
             f"select {COLUMNS} from events where stream = $1 and version > $2 order by version",  # noqa: S608  fixed words
             stream,
             after_version,
@@ -98,7 +103,7 @@ class LogReader:
 
     async def last(self, stream: str, event_type: str, *, up_to: int | None = None) -> Record | None:
         """Return the last event of this type in a stream, up to a version of it if one is given, or None."""
-        row = await self._pool.fetchrow(
+        row = await self._rows.fetchrow(
             f"""
             select {COLUMNS} from events
             where stream = $1 and type = $2 and ($3::int is null or version <= $3) order by version desc limit 1
@@ -121,7 +126,7 @@ class LogReader:
 
         Waits for the append under way, whose events may bear a time just before they become visible.
         """
-        return await self._pool.fetchval(  # type: ignore[no-any-return]
+        return await self._unfenced.fetchval(  # type: ignore[no-any-return]
             """
             with held as materialized (select pg_advisory_xact_lock_shared(7001))
             select clock_timestamp() > $1 from held

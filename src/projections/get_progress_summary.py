@@ -9,6 +9,7 @@ import asyncpg
 
 from domain.errors import NotYetRecorded, PositionAhead, UserUnknown
 from eventstore.codec import decode
+from eventstore.fence import Reads
 from eventstore.reader import LogReader
 from eventstore.record import Record
 from projections.cache import Cached, Lease, Values
@@ -38,8 +39,17 @@ class AsOf:
 class GetProgressSummary:
     """Answers from Redis, else from the sums in Postgres, and for the past by folding the child's own events."""
 
-    def __init__(self, pool: asyncpg.Pool, reader: LogReader, cache: Values, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        reader: LogReader,
+        cache: Values,
+        *,
+        rows: Reads | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         self._pool = pool
+        self._rows: Reads = rows or pool
         self._reader = reader
         self._cache = cache
         self._patience = patience
@@ -83,7 +93,7 @@ class GetProgressSummary:
         return Answer(render(student_id, summary, day), 0)
 
     async def _make(self, student_id: UUID, now: datetime, found: Cached | Lease | None) -> bytes:
-        summary = await read_summary(self._pool, student_id)
+        summary = await read_summary(self._rows, student_id)
         if summary is None or summary.timezone is None:
             summary = await self._fold(student_id, AsOf())
         if summary is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 from uuid import UUID
 
@@ -47,12 +48,24 @@ class ProgressRecords:
     async def write(self, connection: Connection, changes: list[Row], generation: int) -> None:
         """Insert the rows."""
         if changes:
-            await connection.copy_records_to_table(
-                f"progress_records_g{generation}", schema_name="read", records=changes
-            )
+            await connection.execute(_insert(generation), *zip(*changes, strict=True))
 
     def cache_key(self, person_id: UUID) -> str | None:
         """Return nothing: reports are not cached one by one."""
 
     def cached(self, rows: Rows, value: bytes, now: datetime) -> bytes | None:
         """Return nothing."""
+
+
+@cache
+def _insert(generation: int) -> str:
+    return _INSERT.format(generation=generation)
+
+
+_INSERT = """
+insert into read.progress_records_g{generation}
+select * from unnest(
+    $1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[], $8::boolean[], $9::text[],
+    $10::timestamptz[], $11::timestamptz[]
+)
+"""

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import orjson
 
 from domain.events import ProfileUpdated, ProgressRecorded, UserRegistered
+from eventstore.fence import Reads
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
 from projections.projection import Connection, Rows, Seen
@@ -278,9 +278,9 @@ from read.progress_students where student_id = $1
 """
 
 
-async def read_summary(pool: asyncpg.Pool, student_id: UUID) -> Summary | None:
+async def read_summary(rows: Reads, student_id: UUID) -> Summary | None:
     """Return a student's stored sums, all of one moment, or None where nothing is projected yet."""
-    row = await pool.fetchrow(_SELECT, student_id)
+    row = await rows.fetchrow(_SELECT, student_id)
     if row is None:
         return None
     return _summary(*row)

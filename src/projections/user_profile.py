@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-import asyncpg
 import orjson
 
 from domain.errors import PositionAhead, UserUnknown
@@ -15,6 +14,7 @@ from domain.events import ProfileUpdated, UserRegistered
 from domain.personal import Hidden
 from domain.profile import Profile
 from eventstore.codec import decode, stream_of
+from eventstore.fence import Reads
 from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
@@ -156,9 +156,7 @@ class UserProfiles:
     async def write(self, connection: Connection, changes: Changes, generation: int) -> None:
         """Insert the rows, and change those that are there."""
         if rows := self.rows(changes)["user_profile"]:
-            await connection.copy_records_to_table(
-                f"user_profile_g{generation}", schema_name="read", records=rows, columns=Row._fields
-            )
+            await connection.execute(_insert(generation), *zip(*rows, strict=True))
         if updates := [update for update in changes.values() if isinstance(update, Update)]:
             await connection.execute(_update(generation), *zip(*updates, strict=True))
 
@@ -176,9 +174,23 @@ class UserProfiles:
 
 
 @cache
+def _insert(generation: int) -> str:
+    return _INSERT.format(generation=generation, columns=", ".join(Row._fields))
+
+
+@cache
 def _update(generation: int) -> str:
     return _UPDATE.format(generation=generation)
 
+
+_INSERT = """
+insert into read.user_profile_g{generation} ({columns})
+select * from unnest(
+    $1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[],
+    $8::timestamptz[], $9::text[], $10::uuid[], $11::smallint[], $12::bytea[], $13::uuid[], $14::smallint[],
+    $15::bytea[]
+)
+"""
 
 _UPDATE = """
 update read.user_profile_g{generation} as t
@@ -217,8 +229,8 @@ def tag_of(body: bytes) -> str:
 class GetUserProfile:
     """Answers with a user's profile from Redis, else from its row, else, not yet projected, from the log."""
 
-    def __init__(self, pool: asyncpg.Pool, reader: LogReader, keys: KeyStore, cache: Values) -> None:
-        self._pool = pool
+    def __init__(self, rows: Reads, reader: LogReader, keys: KeyStore, cache: Values) -> None:
+        self._rows = rows
         self._reader = reader
         self._keys = keys
         self._cache = cache
@@ -229,7 +241,7 @@ class GetUserProfile:
         found = await self._cache.lease(key)
         if isinstance(found, Cached):
             return found.value
-        stored = await self._pool.fetchrow(_SELECT, user_id)
+        stored = await self._rows.fetchrow(_SELECT, user_id)
         row = Row(*stored) if stored else await self._fold(user_id)
         body = (await self._open(row)).body
         if isinstance(found, Lease):

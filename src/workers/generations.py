@@ -153,10 +153,13 @@ def _by_generation(rows: Sequence[asyncpg.Record], generations: Sequence[int]) -
 
 
 async def _make_alike(connection: Connection, old: str, new: str) -> None:
-    """Make a table with the columns, keys, storage options and grants of another."""
+    """Make a table with the columns, keys, storage options, policies and grants of another."""
     options = await connection.fetchval("select reloptions from pg_class where oid = $1::regclass", f"read.{old}")
     storage = f" with ({', '.join(options)})" if options else ""
     await connection.execute(f"create table read.{new} (like read.{old} including all){storage}")
+    await connection.execute(f"alter table read.{new} enable row level security")
+    for policy in await connection.fetch(_POLICIES, old, new):
+        await connection.execute(policy["statement"])
     granted = await connection.fetch(
         """
         select quote_ident(rolname) as role, string_agg(privilege_type, ', ') as privileges
@@ -167,3 +170,12 @@ async def _make_alike(connection: Connection, old: str, new: str) -> None:
     )
     for role, privileges in granted:
         await connection.execute(f"grant {privileges} on read.{new} to {role}")
+
+
+_POLICIES = """
+select format(
+    'create policy %I on read.%I as %s for %s to %s', policyname, $2::text, permissive, cmd,
+    (select string_agg(case role when 'public' then role else quote_ident(role) end, ', ') from unnest(roles) as role)
+) || coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || with_check || ')', '') as statement
+from pg_policies where schemaname = 'read' and tablename = $1
+"""

@@ -120,9 +120,8 @@ async def _try_swap(connection: asyncpg.Connection, projection: Projection, old:
         await lock_cursors(connection, projection.name, [old, new])
         await _check_positions(connection, projection, old, new)
         for table in projection.tables:
-            await connection.execute(
-                f"create or replace view read.{table} as select * from read.{table}_g{new}"  # noqa: S608  names of ours
-            )
+            shown = f"select * from read.{table}_g{new}"  # noqa: S608  names of ours
+            await connection.execute(f"create or replace view read.{table} with (security_invoker = true) as {shown}")
         for generation, state in ((old, "fed"), (new, "live")):
             await connection.execute(
                 """

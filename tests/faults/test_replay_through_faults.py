@@ -17,7 +17,7 @@ from adapters.migrations import migrate
 from benchmarks.replay import Replayed, replay
 from benchmarks.stream import ASSIST17, SHARED_DATA, assist17
 from eventstore.codec import decode
-from eventstore.connections import APP, create_pool
+from eventstore.connections import PROJECTOR, create_pool
 from eventstore.reader import LogReader
 from projections.get_progress_summary import GetProgressSummary
 from projections.progress_summary import cache_key, fold, render
@@ -103,7 +103,7 @@ async def judge(system: System) -> None:
 
 async def compare_summaries(database: str, redis_url: str) -> None:
     """Hold every student's summary, as it is answered and as it lies in Redis, against the log folded from zero."""
-    pool, cache = await create_pool(database, APP, size=2), Cache(redis_url)
+    pool, cache = await create_pool(database, PROJECTOR, size=2), Cache(redis_url)
     reader, seen = LogReader(pool), list[Seen]()
     while page := await reader.read(len(seen)):
         seen += [Seen(decode(record), record) for record in page]

@@ -15,5 +15,5 @@ __all__ = ["platform", "redis_client"]
 async def cache_away(platform: Platform) -> AsyncIterator[GetProgressSummary]:
     """Return the query with a Redis that nobody reaches."""
     cache = Cache("redis://127.0.0.1:1/0")
-    yield GetProgressSummary(platform.store.pool, platform.store.reader, cache)
+    yield GetProgressSummary(platform.pool, platform.store.reader, cache)
     await cache.close()

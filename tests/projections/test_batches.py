@@ -90,7 +90,7 @@ async def test_any_batches_make_the_rows_and_bytes_of_the_fold_from_zero(
 
     assert await dump(platform.pool) == expected
     for student, summary in fold(history.seen).items():
-        stored = await read_summary(platform.store.pool, student)
+        stored = await read_summary(platform.pool, student)
         assert stored is not None
         for day in (NOON.date(), summary.recorded_at.astimezone(summary.zone).date()):
             assert render(student, stored, day) == render(student, summary, day)

@@ -145,7 +145,7 @@ class Race:
             await (self.redis.flushall() if who == "x" else actors[who].step())
             await self._look(f"{schedule[:n]}|{schedule[n:]} cached={cached}")
 
-        summary = await read_summary(self.platform.store.pool, self.student)
+        summary = await read_summary(self.platform.pool, self.student)
         assert summary is not None
         now = await self.platform.summary.now(self.student, SOON)
         assert now.body == render(self.student, summary, SOON.date()), schedule
@@ -153,7 +153,7 @@ class Race:
 
     async def _read(self, stop: Stop) -> None:
         values = SteppingValues(self.platform.cache, stop)
-        await GetProgressSummary(self.platform.store.pool, self.platform.store.reader, values).now(self.student, SOON)
+        await GetProgressSummary(self.platform.pool, self.platform.store.reader, values).now(self.student, SOON)
 
     def _apply(self, delivery: Delivery, projector: Projector) -> Callable[[Stop], Coroutine[None, None, None]]:
         async def apply(stop: Stop) -> None:

@@ -211,7 +211,7 @@ async def test_in_no_order_of_reader_and_projector_does_an_older_profile_survive
 
     async def read(stop: Stop) -> None:
         store, values = platform.store, SteppingValues(platform.cache, stop)
-        await GetUserProfile(store.pool, store.reader, store.keys, values)(user, datetime.now(UTC))
+        await GetUserProfile(platform.pool, store.reader, store.keys, values)(user, datetime.now(UTC))
 
     for n, order in enumerate(sorted(set(permutations("rrrpp")))):
         await redis_client.delete(cache_key(user))

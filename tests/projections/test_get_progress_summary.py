@@ -20,7 +20,7 @@ from tests.workers.students import part, practise, register, someone_not_of, som
 @pytest.fixture
 async def impatient(platform: Platform) -> GetProgressSummary:
     """Return the query with no time to wait for the read model."""
-    return GetProgressSummary(platform.store.pool, platform.store.reader, platform.cache, patience=0.0)
+    return GetProgressSummary(platform.pool, platform.store.reader, platform.cache, patience=0.0)
 
 
 def shown(body: bytes) -> dict[str, Any]:
@@ -167,7 +167,7 @@ async def test_who_asks_for_a_position_gets_an_answer_that_holds_it(platform: Pl
     await platform.summary.now(student, now())
     receipt = await practise(platform.store, student)
 
-    patient = GetProgressSummary(platform.store.pool, platform.store.reader, platform.cache, patience=30.0)
+    patient = GetProgressSummary(platform.pool, platform.store.reader, platform.cache, patience=30.0)
     waiting = asyncio.create_task(patient.at_least(student, now(), receipt.last))
     await platform.project()
     answer = await waiting

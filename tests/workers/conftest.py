@@ -62,8 +62,8 @@ async def open_platform(database: str, redis_url: str) -> AsyncIterator[Platform
         pool,
         cache,
         new_projector(pool, cache),
-        GetProgressSummary(store.pool, store.reader, cache),
-        GetUserProfile(store.pool, store.reader, store.keys, cache),
+        GetProgressSummary(pool, store.reader, cache),
+        GetUserProfile(pool, store.reader, store.keys, cache),
     )
     await cache.close()
     await pool.close()

@@ -390,7 +390,7 @@ class Readers:
             seen[student] = position
             self.reads += 1
             if n % 10 == 0:
-                assert await read_summary(self._platform.store.pool, student)
+                assert await read_summary(self._platform.pool, student)
                 self.reads += 1
 
 

@@ -68,7 +68,8 @@ async def list_accesses(
 
     Everything that anyone but the student reads is listed a second later, this list included.
     """
-    reads = await read_back(backend.pool, of=followed.about, before=asked.after, limit=PAGE + 1)
+    rows = backend.fence.seen_by(followed.viewer.user_id)
+    reads = await read_back(rows, of=followed.about, before=asked.after, limit=PAGE + 1)
     items = [
         Access(at=read.at.astimezone(UTC), by=read.actor, role=read.role, what=read.what, why=read.why)
         for read in reads[:PAGE]

@@ -93,7 +93,7 @@ async def list_consents(
     backend: Annotated[Backend, Depends(backend)],
 ) -> Response:
     """List who consented to what about a student, for the student and the guardians."""
-    student, _ = await backend.log.aggregates.get(User, followed.about, fresh=True)
+    student, _ = await backend.seen_by(followed.viewer.user_id).aggregates.get(User, followed.about)
     consents = sorted(student.consents.values() if student else (), key=lambda one: (one.granted_at, one.id))
     items = [
         Consent(

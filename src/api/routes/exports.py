@@ -27,7 +27,7 @@ async def export_person(
 
     Its README.txt says what is in it.
     """
-    pieces = aiter(backend.export_person(followed.about))
+    pieces = aiter(backend.seen_by(followed.viewer.user_id).export_person(followed.about))
     first = await anext(pieces)
 
     async def all_pieces() -> AsyncIterator[bytes]:

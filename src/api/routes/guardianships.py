@@ -111,7 +111,7 @@ async def list_guardianships(
     viewer: Annotated[Viewer, Depends(SignedIn())], backend: Annotated[Backend, Depends(backend)]
 ) -> Response:
     """List whose guardian one is, or who one's own guardians are."""
-    user, _ = await backend.log.aggregates.get(User, viewer.user_id, fresh=True)
+    user, _ = await backend.seen_by(viewer.user_id).aggregates.get(User, viewer.user_id)
     if user is None:
         raise NotAllowed
     children = [_shown(user.id, child, user.linked_at[child]) for child in user.children]

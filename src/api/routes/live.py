@@ -139,7 +139,7 @@ async def follow_student(
     stream = streams.open(admission.account, admission.student_id)
     tell = partial(
         follow,
-        reader=backend.reader,
+        reader=backend.seen_by(admission.account).reader,
         stream=stream,
         metrics=streams.metrics,
         after=after,

@@ -134,8 +134,8 @@ async def get_progress_summary(
     """
     if followed.value is not None:
         return json_answer(followed.value)
-    student_id = followed.about
-    summaries, now = backend.get_progress_summary, datetime.now(UTC)
+    student_id, now = followed.about, datetime.now(UTC)
+    summaries = backend.seen_by(followed.viewer.user_id).get_progress_summary
     if asked.as_of is not None or asked.date is not None:
         answer = await summaries.past(student_id, _moment_of(asked))
     elif asked.min_position is not None:

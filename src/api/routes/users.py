@@ -131,7 +131,7 @@ async def register_user(
         terms=content.consent.terms() if content.consent else None,
     )
     receipt = await handle_registration(backend.registration, command)
-    shown = await backend.get_user_profile.at(user_id, 1)
+    shown = await backend.seen_by(command.cause.actor).get_user_profile.at(user_id, 1)
     answer = _answer(shown.body, status=201, position=receipt.last)
     answer.headers["location"] = f"/users/{user_id}"
     return answer
@@ -147,10 +147,13 @@ async def get_user_profile(
 
     A change shows a moment later; with its `Event-Position` as `min_position` it shows at once.
     """
-    if asked.min_position is not None:
-        body = await backend.get_user_profile.at_least(followed.about, asked.min_position)
-    else:
-        body = followed.value or await backend.get_user_profile(followed.about, datetime.now(UTC))
+    body = followed.value
+    if body is None:
+        profiles = backend.seen_by(followed.viewer.user_id).get_user_profile
+        if asked.min_position is None:
+            body = await profiles(followed.about, datetime.now(UTC))
+        else:
+            body = await profiles.at_least(followed.about, asked.min_position)
     if tag_of(body) in seen:
         return Response(status_code=304, headers={"etag": f'"{tag_of(body)}"'})
     return _answer(body)
@@ -176,12 +179,13 @@ async def update_profile(
         changes=asked.content.changes(),
         only_if=only_if,
     )
+    profiles = backend.seen_by(actor).get_user_profile
     try:
-        receipt = await handle_update(backend.log, backend.get_user_profile, command)
+        receipt = await handle_update(backend.log, profiles, command)
     except ProfileUnchanged:
-        return _answer((await backend.get_user_profile.at(user_id)).body)
+        return _answer((await profiles.at(user_id)).body)
     [record] = await backend.reader.read(receipt.last - 1, limit=1)
-    shown = await backend.get_user_profile.at(user_id, record.version)
+    shown = await profiles.at(user_id, record.version)
     return _answer(shown.body, position=receipt.last)
 
 
