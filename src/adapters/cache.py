@@ -26,6 +26,7 @@ from adapters.breaker import Breaker
 from adapters.gcra import Allowance, Charge
 from adapters.sessions import Session
 from projections.cache import CacheAway, Cached, Lease
+from projections.students import STUDENTS
 
 TIMEOUT = 0.15
 """Seconds that a request waits for Redis at most."""
@@ -165,6 +166,11 @@ class Cache:
         """
         if positions:
             await self._run(scripts.INVALIDATE, list(positions), FLOOR, *positions.values())
+
+    async def forget_person(self, person_id: UUID, position: int) -> None:
+        """Drop everything that Redis holds about a person from before a position; raises `CacheAway`."""
+        keys = [key for projection in STUDENTS if (key := projection.cache_key(person_id))]
+        await self.invalidate(dict.fromkeys(keys, position))
 
     async def drop_values(self) -> None:
         """Drop every cached value and every lease taken before this call; `CacheAway` means: try again."""

@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """JSON object of version to base64 key: each person's key is wrapped under the highest version."""
     fingerprint_keys: KeySet
     """JSON object of version to base64 key for the HMACs of command bodies and e-mails."""
+    erasure_ledger: str = ""
+    """File that keeps who was erased, away from the database and its backups; needed by `afterschool housekeep`."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     metrics_port: int = Field(default=0, ge=0, le=65535)

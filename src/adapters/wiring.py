@@ -6,12 +6,15 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import httpx
 
 from adapters.cache import Cache
+from adapters.erasure_ledger import FileLedger
+from adapters.erasures import PostgresErasures
 from adapters.identity import SupabaseIdentity
 from adapters.pairing_codes import PostgresPairingCodes
 from adapters.read_ledger import ReadLedger
@@ -21,6 +24,7 @@ from adapters.sessions import Sessions
 from adapters.settings import Settings, on_this_machine
 from adapters.signing_in import SigningIn
 from adapters.tokens import TokenVerifier
+from commands.finish_erasure import ErasurePorts
 from commands.register_user import RegistrationPorts
 from eventstore.appender import Appender
 from eventstore.connections import APP, KEYS, QUERIES, create_pool
@@ -57,6 +61,7 @@ class Backend:
     registrations: PostgresRegistrations
     pairing_codes: PostgresPairingCodes
     registration: RegistrationPorts
+    erasure: ErasurePorts
     fence: Fence
     sessions: Sessions
     revocations: Revocations
@@ -141,6 +146,15 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             registrations=registrations,
             pairing_codes=PostgresPairingCodes(pool, email_key),
             registration=RegistrationPorts(log=log, accounts=identity, registrations=registrations, keys=keys),
+            erasure=ErasurePorts(
+                log=log,
+                erasures=PostgresErasures(pool),
+                ledger=FileLedger(Path(settings.erasure_ledger)) if settings.erasure_ledger else None,
+                keys=keys,
+                accounts=identity,
+                devices=sessions,
+                values=cache,
+            ),
             fence=Fence(fenced_pool),
             keys=keys,
             sessions=sessions,

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from importlib.metadata import version
 
 import asyncpg
+import structlog
 from fastapi import FastAPI
 from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.exceptions import HTTPException
@@ -23,10 +24,24 @@ from api.live import PACE, Pace, Streams
 from api.metrics import RequestMetrics
 from api.openapi import describe
 from api.readers import ReaderMetrics
-from api.routes import accesses, auth, consents, exports, guardianships, health, live, problems, progress, users
+from api.routes import (
+    accesses,
+    auth,
+    consents,
+    erasures,
+    exports,
+    guardianships,
+    health,
+    live,
+    problems,
+    progress,
+    users,
+)
+from commands.finish_erasure import reapply_ledger
 from domain.errors import AfterschoolError, Unavailable
 from eventstore.connections import APP, LOST
 from eventstore.reader import Wakeups
+from projections.cache import CacheAway
 
 ROUTES = (
     *progress.ROUTES,
@@ -36,6 +51,7 @@ ROUTES = (
     *consents.ROUTES,
     *exports.ROUTES,
     *accesses.ROUTES,
+    *erasures.ROUTES,
     *auth.ROUTES,
     *health.ROUTES,
     *problems.ROUTES,
@@ -52,6 +68,8 @@ _BUSY = (
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 """What a Postgres says that is there but can't serve us now."""
+
+logger = structlog.get_logger()
 
 OpenBackend = Callable[[Settings], AbstractAsyncContextManager[Backend]]
 
@@ -72,7 +90,7 @@ def create_app(
             wakeups = Wakeups(settings.database_url.get_secret_value(), APP)
             tasks = {
                 asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
-                asyncio.create_task(backend.revocations.keep_looking(), name="learning of revocations"),
+                asyncio.create_task(trust_nobody_erased(backend), name="learning of revocations"),
                 asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
                 asyncio.create_task(
                     readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"
@@ -126,6 +144,22 @@ async def sweep(registrations: PostgresRegistrations) -> None:
         with suppress(Unavailable, asyncpg.PostgresError):
             await registrations.sweep()
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def trust_nobody_erased(backend: Backend) -> None:
+    """Erase again whom a restored backup has brought back; only then learn of revocations, without which nobody reads.
+
+    Whoever asks meanwhile is told to try again.
+    """
+    while True:
+        try:
+            if again := await reapply_ledger(backend.erasure):
+                logger.warning("erased_again", people=again)
+            break
+        except (*LOST, asyncpg.PostgresError, Unavailable, CacheAway) as error:
+            logger.warning("erasure_ledger_waits", error=type(error).__name__)
+            await asyncio.sleep(1)
+    await backend.revocations.keep_looking()
 
 
 def readiness_of(backend: Backend) -> Readiness:

@@ -10,6 +10,7 @@ COMMANDS = {
     "serve": "Serve the HTTP API.",
     "project": "Keep the read models up to date with the log.",
     "relay": "Carry the log to RabbitMQ.",
+    "housekeep": "Finish erasures and keep to the schedule of retention.",
     "migrate": "Bring the database's schema up to date.",
     "status": "Show whether all is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",
@@ -18,6 +19,8 @@ COMMANDS = {
     "reads": "Show who read whose data, and verify that record.",
     "sessions": "Show who is signed in, and end it.",
     "grant-role": "Give an adult a role of staff, or take it back.",
+    "erase": "Have somebody forgotten for good.",
+    "retention": "Show what must go by the schedule of retention.",
     "keys": "Rotate the master key that wraps everyone's keys.",
     "demo": "Make accounts to try the system with.",
 }

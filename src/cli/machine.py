@@ -92,13 +92,13 @@ class Machine:
         self._rabbitmq = self._own_rabbitmq(before) if broker and not _GIVEN_BROKER & os.environ.keys() else None
         auth_port = free_port(_port(before.get(f"{PREFIX}SUPABASE_URL")))
         self._metrics_port = metrics_port or free_port(int(before.get(f"{PREFIX}METRICS_PORT", 0)))
-        self._next_port = free_port(self._metrics_port + 1)
         ours = {
             "DATA_DIR": str(directory),
             "HOST": "127.0.0.1",
             "PORT": str(self._port),
             "METRICS_HOST": "127.0.0.1",
             "METRICS_PORT": str(self._metrics_port),
+            "ERASURE_LEDGER": str(directory.resolve() / "erasures.jsonl"),
             "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
             **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
         }
@@ -106,15 +106,12 @@ class Machine:
         self.environment = _inherited({*ours, *_BROKER} - passed_on) | {
             f"{PREFIX}{name}": value for name, value in ours.items()
         }
-        next_to_it = ChainMap({f"{PREFIX}METRICS_PORT": str(self._next_port)}, self.environment)
-        self._relay_port = free_port(self._next_port + 1)
-        after_that = ChainMap({f"{PREFIX}METRICS_PORT": str(self._relay_port)}, self.environment)
         self._auth = self._program("auth", ["adapters.embedded.auth"], auth_port, _AUTH_IS_UP)
-        self._projector = self._program("projector", ["cli.main", "project"], environment=next_to_it)
         self._api = self._program("api", ["cli.main", "serve"], self._port, _API_IS_UP)
-        self._relay = self._program("relay", ["cli.main", "relay"], environment=after_that) if broker else None
+        self._metrics_ports = {"api": self._metrics_port}
         self._servers: list[Part] = [self._postgres, self._valkey, *([self._rabbitmq] if self._rabbitmq else [])]
-        self._workers: list[Part] = [self._auth, self._projector, *([self._relay] if self._relay else [])]
+        commands = {"projector": "project", "housekeeper": "housekeep"} | ({"relay": "relay"} if broker else {})
+        self._workers: list[Part] = [self._auth, *(self._worker(name, run) for name, run in commands.items())]
         self._supervisor = Supervisor([(2.0, self._servers), (0.8, self._workers), (1.8, (self._api,))], say)
 
     async def start(self) -> None:
@@ -130,9 +127,8 @@ class Machine:
         await self._migrate()
         await self._supervisor.start(*self._workers, self._api)
         await self._invite()
-        ports = f"port {self._metrics_port} (api), {self._next_port} (projector)"
-        ports += f", {self._relay_port} (relay)" if self._relay else ""
-        say(f"Logs: {self.directory / 'logs'}   Metrics: {ports}")
+        ports = ", ".join(f"{port} ({name})" for name, port in self._metrics_ports.items())
+        say(f"Logs: {self.directory / 'logs'}   Metrics: port {ports}")
         command = _command(self.directory)
         say(f"Status: {command} status   Everything else: {command} --help   Stop: Ctrl-C")
         say(f"Afterschool is ready: http://127.0.0.1:{self._port}/docs")
@@ -174,6 +170,12 @@ class Machine:
         require_rabbitmq()
         port = _port(before.get(f"{PREFIX}RABBITMQ_URL"))
         return EmbeddedRabbitMQ(self.directory / "rabbitmq", port, log=self._log("rabbitmq"))
+
+    def _worker(self, name: str, command: str) -> Program:
+        """Return a worker, with metrics on the next free port."""
+        port = self._metrics_ports[name] = free_port(max(self._metrics_ports.values()) + 1)
+        own = ChainMap({f"{PREFIX}METRICS_PORT": str(port)}, self.environment)
+        return self._program(name, ["cli.main", command], environment=own)
 
     def _program(
         self,

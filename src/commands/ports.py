@@ -1,8 +1,9 @@
 """Ports: what handlers need from the outside, as Protocols; the real ones live in `eventstore` and `adapters`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from datetime import date
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from domain.aggregate import Aggregate
@@ -17,7 +18,7 @@ class History(Protocol):
     """The log as one decision sees it: what it reads becomes the condition of what it records."""
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A | None:
-        """Return a private copy to change and `save`, or None where the stream has not begun."""
+        """Return a private copy to change and `save`, or None where the stream has not begun or is over for good."""
 
     async def rely_on(self, kind: type[A], aggregate_id: UUID) -> A | None:
         """Return the aggregate to read only; if its stream moves before the append, the command is decided again."""
@@ -90,6 +91,9 @@ class PersonKeys(Protocol):
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
 
+    async def destroy(self, person_id: UUID) -> None:
+        """Destroy this person's key for good; a second call changes nothing."""
+
 
 class KnownProfile(Protocol):
     """A profile as people are shown it."""
@@ -121,3 +125,48 @@ class PairingCodes(Protocol):
 
     async def student_of(self, code: str) -> UUID | None:
         """Return for whom a code was issued, be it used or too old by now; None for one that never was."""
+
+
+class Erasure(NamedTuple):
+    """Someone who was erased in the log: where, and on which date (UTC)."""
+
+    person_id: UUID
+    position: int
+    on: date
+
+
+class Erasures(Protocol):
+    """What the log knows of erasures, and for whom everything outside of it is done."""
+
+    async def unfinished(self, after: int, limit: int) -> list[Erasure]:
+        """Return who was erased in the log behind a position but not everywhere, the first of them first."""
+
+    async def finish(self, erasure: Erasure) -> None:
+        """Note that nothing is left to do."""
+
+    async def forgotten(self, people: Collection[UUID]) -> list[UUID]:
+        """Return those whom the log knows and does not know to be erased, as after an older backup was restored."""
+
+
+class ErasureLedger(Protocol):
+    """Who was erased and when, kept away from the database."""
+
+    async def add(self, person_id: UUID, on: date) -> None:
+        """Keep it for good, if it is not kept; raises `OSError`."""
+
+    async def read(self) -> Mapping[UUID, date]:
+        """Return everyone who was erased; raises `OSError`."""
+
+
+class SignedInDevices(Protocol):
+    """Where people are signed in."""
+
+    async def revoke_all(self, user_id: UUID, because: str) -> object:
+        """End every session of a user."""
+
+
+class PersonalValues(Protocol):
+    """Values in memory that name a person."""
+
+    async def forget_person(self, person_id: UUID, position: int) -> None:
+        """Drop them, and refuse for a while to keep any made from before this position."""

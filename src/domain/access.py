@@ -58,3 +58,8 @@ def may_consent(actor_id: UUID, student: "User") -> bool:
 def may_unlink(viewer: "User", student_id: UUID) -> bool:
     """Tell whether this person may end guardianships of that student: the student's guardians."""
     return student_id in viewer.children
+
+
+def may_erase(viewer: User, person: User) -> bool:
+    """Tell whether someone may have a person erased: their guardians, and whoever has none may themself."""
+    return viewer.id in person.guardians or (viewer.id == person.id and not person.guardians)

@@ -18,6 +18,9 @@ class Aggregate(BaseAggregate[UUID]):
     CATEGORY: str
     """First word of its stream's name, as in `user-<uuid>`."""
 
+    is_erased = False
+    """Whether it is over for good: no decision finds it again."""
+
     def evolve(self, event: Event) -> None:
         """Take a fact in."""
         raise NotImplementedError(type(event).__name__)

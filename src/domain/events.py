@@ -17,6 +17,7 @@ from domain.personal import Personal
 Role = Literal["parent", "student"]
 StaffRole = Literal["author", "analyst", "auditor", "admin"]
 Scope = Literal["learning", "personalisation", "research"]
+ErasureReason = Literal["asked", "unlinked", "inactive", "restored"]
 
 
 class Event(BaseModel, CanMutateAggregate[UUID]):
@@ -160,6 +161,15 @@ class StaffRoleRevoked(Event):
     TOPIC: ClassVar[str] = "StaffRoleRevoked"
     CATEGORY: ClassVar[str] = "user"
     role: StaffRole
+
+
+class UserErased(Event):
+    """Someone is forgotten: the last event about them, in one append with the end of their guardianships."""
+
+    TOPIC: ClassVar[str] = "UserErased"
+    CATEGORY: ClassVar[str] = "user"
+    reason: ErasureReason
+    """Asked for; no guardian in time; not used for too long; or erased before a backup was restored."""
 
 
 class ProgressRecorded(Event):

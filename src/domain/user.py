@@ -3,6 +3,7 @@
 Folds clear fields only; names and e-mails stay sealed in the log.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -24,6 +25,7 @@ from domain.events import (
     ChildUnlinked,
     ConsentGranted,
     ConsentWithdrawn,
+    ErasureReason,
     Event,
     GuardianAdded,
     GuardianRemoved,
@@ -35,6 +37,7 @@ from domain.events import (
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
+    UserErased,
     UserRegistered,
 )
 from domain.profile import Profile, ProfileChanges, check_profile
@@ -65,6 +68,8 @@ class User(Aggregate):
         self.consents: dict[UUID, Consent] = {}
         self.codes: dict[str, datetime] = {}
         """Keyed hashes of the codes that were not used, and until when each works."""
+        self.alone_since: datetime | None = None
+        """Since when a student has no guardian."""
 
     @classmethod
     def register(cls, user_id: UUID, role: Role, email: str, profile: Profile, at: datetime) -> "User":
@@ -110,11 +115,24 @@ class User(Aggregate):
         """End that a parent follows a child, and with it the consents this parent gave; raises `NotAllowed`."""
         if child.id not in self.children:
             raise NotAllowed
-        for consent in child.consents.values():
-            if consent.guardian_id == self.id and consent.withdrawn_at is None:
-                child.trigger_event(ConsentWithdrawn, consent_id=consent.id, timestamp=at)
-        child.trigger_event(GuardianRemoved, guardian_id=self.id, timestamp=at)
+        child.lose_guardian(self.id, at)
         self.trigger_event(ChildUnlinked, child_id=child.id, timestamp=at)
+
+    def lose_guardian(self, guardian_id: UUID, at: datetime) -> None:
+        """Note that a guardian follows no more, which ends the consents they gave."""
+        for consent in self.consents.values():
+            if consent.guardian_id == guardian_id and consent.withdrawn_at is None:
+                self.trigger_event(ConsentWithdrawn, consent_id=consent.id, timestamp=at)
+        self.trigger_event(GuardianRemoved, guardian_id=guardian_id, timestamp=at)
+
+    def erase(self, family: Iterable["User"], reason: ErasureReason, at: datetime) -> None:
+        """Forget this person, and let the family, all guardians or children, know; nothing about them may follow."""
+        for relative in family:
+            if self.role == "student":
+                relative.trigger_event(ChildUnlinked, child_id=self.id, timestamp=at)
+            else:
+                relative.lose_guardian(self.id, at)
+        self.trigger_event(UserErased, reason=reason, timestamp=at)
 
     def issue_code(self, by: UUID, code_hash: str, at: datetime) -> None:
         """Make a code for one more guardian: a guardian may, and the child while it has none; raises `NotAllowed`."""
@@ -173,16 +191,20 @@ class User(Aggregate):
             raise RoleUnchanged
         self.trigger_event(StaffRoleRevoked, role=role, timestamp=at)
 
-    def evolve(self, event: Event) -> None:  # noqa: C901  one case a fact
+    def evolve(self, event: Event) -> None:  # noqa: C901, PLR0912  one case a fact
         """Take a fact in."""
         match event:
+            case UserRegistered():
+                self.alone_since = event.timestamp if self.role == "student" else None
             case ProfileUpdated():
                 self.timezone = event.timezone
             case GuardianAdded():
                 self.guardians |= {event.guardian_id}
                 self.linked_at[event.guardian_id] = event.timestamp
+                self.alone_since = None
             case GuardianRemoved():
                 self.guardians -= {event.guardian_id}
+                self.alone_since = self.alone_since if self.guardians else event.timestamp
             case ChildLinked():
                 self.children |= {event.child_id}
                 self.linked_at[event.child_id] = event.timestamp
@@ -207,5 +229,9 @@ class User(Aggregate):
                 self.staff_roles |= {event.role}
             case StaffRoleRevoked():
                 self.staff_roles -= {event.role}
+            case UserErased():
+                self.is_erased = True
+                self.guardians = self.children = frozenset()
+                self.staff_roles, self.consents, self.codes = frozenset(), {}, {}
             case _:
                 pass

@@ -8,6 +8,7 @@ APP = "afterschool_app"
 QUERIES = "afterschool_queries"
 PROJECTOR = "afterschool_projector"
 KEYS = "afterschool_keys"
+HOUSEKEEPER = "afterschool_housekeeper"
 
 LOST = (
     OSError,

@@ -4,6 +4,7 @@ Erasing a person destroys their row; rotating the master key rewraps every row, 
 """
 
 import json
+import time
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from eventstore.sealing import PersonKey
 _NONCE = 12
 _KEPT = 10_000
 """Unwrapped keys held in memory; the least recently used leaves first."""
+_TRUSTED = 60.0
+"""Seconds after which a key in memory is asked for again: so long may a process open what was erased by another."""
 
 
 class KeyMissing(LookupError):
@@ -65,10 +68,11 @@ def _bound(version: int, key_id: UUID, person_id: UUID) -> bytes:
 class KeyStore:
     """The table of wrapped keys, behind a small cache. The pool acts as `afterschool_keys`."""
 
-    def __init__(self, pool: asyncpg.Pool, masters: MasterKeys) -> None:
+    def __init__(self, pool: asyncpg.Pool, masters: MasterKeys, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._masters = masters
-        self._cache: OrderedDict[UUID, PersonKey] = OrderedDict()
+        self._clock = clock
+        self._cache: OrderedDict[UUID, tuple[PersonKey, float]] = OrderedDict()
 
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
@@ -91,17 +95,23 @@ class KeyStore:
 
     async def key_of(self, person_id: UUID) -> PersonKey:
         """Return this person's key; raises `KeyMissing`."""
-        if key := self._cache.get(person_id):
-            self._cache.move_to_end(person_id)
-            return key
-        try:
-            key = await self._read(person_id)
-        except KeyMissing:
-            key = await self._read(person_id)  # a rotation may have rewrapped it between the row and the master key
-        self._cache[person_id] = key
+        key, until = self._cache.pop(person_id, (None, 0.0))
+        now = self._clock()
+        if key is None or until < now:
+            until = now + _TRUSTED
+            try:
+                key = await self._read(person_id)
+            except KeyMissing:
+                key = await self._read(person_id)  # a rotation may have rewrapped it between the row and the master key
+        self._cache[person_id] = key, until
         if len(self._cache) > _KEPT:
             self._cache.popitem(last=False)
         return key
+
+    async def destroy(self, person_id: UUID) -> None:
+        """Destroy this person's key: what it sealed stays shut for good. A second call changes nothing."""
+        await self._pool.execute("delete from keys.person_keys where person_id = $1", person_id)
+        self._cache.pop(person_id, None)
 
     async def _read(self, person_id: UUID) -> PersonKey:
         row = await self._pool.fetchrow(

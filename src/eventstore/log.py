@@ -75,11 +75,11 @@ class _History:
         return copy.deepcopy(await self.rely_on(kind, aggregate_id))
 
     async def rely_on(self, kind: type[A], aggregate_id: UUID) -> A | None:
-        """Return the aggregate to read only, and guard its stream."""
+        """Return the aggregate to read only, and guard its stream; whoever was erased is not found."""
         aggregate, from_memory = await self._aggregates.get(kind, aggregate_id, fresh=self._fresh)
         self.from_memory = self.from_memory or from_memory
         self.heads.setdefault(stream_of(kind.CATEGORY, aggregate_id), aggregate.version if aggregate else 0)
-        return aggregate
+        return None if aggregate is None or aggregate.is_erased else aggregate
 
     def save(self, *aggregates: Aggregate) -> None:
         """Record pending events, exactly behind what was loaded; a new aggregate's stream must be new."""

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from domain.events import ProfileUpdated, ProgressRecorded, UserRegistered
+from domain.events import ProfileUpdated, ProgressRecorded, UserErased, UserRegistered
 from eventstore.fence import Reads
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
-from projections.projection import Connection, Rows, Seen
+from projections.projection import Connection, Rows, Seen, forget
 
 Topic = tuple[str, str, str]
 """Subject, topic and source."""
@@ -68,17 +68,28 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def fold(events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
+Summaries = dict[UUID, Summary | None]
+"""By student; None for whoever was erased."""
+
+
+def fold(events: Iterable[Seen], onto: Summaries | None = None) -> Summaries:
     """Fold events, in position order, into each student's sums; into those of earlier events, if there are any."""
-    summaries = defaultdict(Summary) if onto is None else onto
+    summaries: Summaries = {} if onto is None else onto
     for event, record in events:
         match event:
             case ProgressRecorded():
-                summary = summaries[event.originator_id]
+                summary = summaries.get(event.originator_id)
+                if summary is None:
+                    summary = summaries[event.originator_id] = Summary()
                 summary.take_in(event, record.position)
             case UserRegistered(role="student") | ProfileUpdated(role="student"):
-                summary = summaries[event.originator_id]
+                summary = summaries.get(event.originator_id)
+                if summary is None:
+                    summary = summaries[event.originator_id] = Summary()
                 summary.timezone = event.timezone
+            case UserErased():
+                summaries[event.originator_id] = None
+                continue
             case _:
                 continue
         summary.position, summary.recorded_at = record.position, record.recorded_at
@@ -148,15 +159,17 @@ class ProgressSummaries:
 
     name = "progress_summary"
     tables = ("progress_students", "progress_topics", "progress_activity")
-    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC, ProgressRecorded.TOPIC})
+    handles: ClassVar[frozenset[str]] = frozenset(
+        {UserRegistered.TOPIC, ProfileUpdated.TOPIC, ProgressRecorded.TOPIC, UserErased.TOPIC}
+    )
 
-    def fold(self, events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
+    def fold(self, events: Iterable[Seen], onto: Summaries | None = None) -> Summaries:
         """Fold a batch into what it adds to each student's sums."""
         return fold(events, onto)
 
-    def rows(self, changes: Mapping[UUID, Summary]) -> dict[str, list[tuple[object, ...]]]:
-        """Return each student's line, sums and activity."""
-        ordered = sorted(changes.items())
+    def rows(self, changes: Mapping[UUID, Summary | None]) -> dict[str, list[tuple[object, ...]]]:
+        """Return each student's line, sums and activity; of who was erased there are none."""
+        ordered = sorted((student, summary) for student, summary in changes.items() if summary)
         return {
             "progress_students": [(student, s.position, s.recorded_at, s.timezone) for student, s in ordered],
             "progress_topics": [
@@ -172,10 +185,12 @@ class ProgressSummaries:
             ],
         }
 
-    async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
+    async def write(self, connection: Connection, changes: Summaries, generation: int) -> None:
         """Add the batch's sums to the stored ones, all three tables in one statement."""
-        if changes:
-            students, topics, activity = self.rows(changes).values()
+        erased = [student for student, summary in changes.items() if summary is None]
+        await forget(connection, self.tables, "student_id", generation, erased)
+        students, topics, activity = self.rows(changes).values()
+        if students:
             columns = [*_columns(students, 4), *_columns(topics, 12), *_columns(activity, 4)]
             await connection.execute(_add(generation), *columns)
 

@@ -1,6 +1,6 @@
 """Projection: what every read model offers its projector; it folds in memory and writes once per batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -22,6 +22,17 @@ class Seen(NamedTuple):
 
     event: Event
     record: Record
+
+
+async def forget(
+    connection: Connection, tables: Iterable[str], column: str, generation: int, people: Collection[UUID]
+) -> None:
+    """Delete the rows of these people, who were erased; `column` names them in every one of the tables."""
+    for table in tables if people else ():
+        await connection.execute(
+            f"delete from read.{table}_g{generation} where {column} = any($1::uuid[])",  # noqa: S608  names of ours
+            list(people),
+        )
 
 
 class Projection(Protocol):

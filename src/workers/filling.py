@@ -16,7 +16,7 @@ from eventstore.codec import decode
 from eventstore.record import PARTS, Record
 from projections.projection import Projection, Seen
 from workers.generations import Cursors, lock_cursors, read_cursors
-from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
+from workers.parking import Poison, is_poison, make_way, park, read_parked_students, student_of, write_apart
 
 PAGE = 5000
 """Positions of the log that are read at once."""
@@ -136,9 +136,10 @@ class Filling:
         """Fold and write a page, and park what cannot be folded, with what follows it of the same student."""
         key = self._projection.name, self._generation
         students = {student_of(record) for record in records}
+        left, _ = await make_way(self._writing, *key, records)
         waiting = (await read_parked_students(self._writing, students)).get(key, set())
-        flowing = [record for record in records if student_of(record) not in waiting]
-        poison = [Poison([record], "") for record in records if student_of(record) in waiting]
+        flowing = [record for record in left if student_of(record) not in waiting]
+        poison = [Poison([record], "") for record in left if student_of(record) in waiting]
         if flowing:
             poison += await write_apart(self._writing, self._projection, self._generation, flowing)
         if poison:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.events import UserErased
 from eventstore.codec import decode
 from eventstore.connections import LOST
 from eventstore.record import COLUMNS, Record
@@ -104,6 +105,35 @@ async def park(connection: Connection, projection: str, generation: int, poison:
         columns=["projection", "generation", "position", "part", "student_id", "error"],
         records=rows,
     )
+
+
+async def make_way(
+    connection: Connection, projection: str, generation: int, records: Sequence[Record]
+) -> tuple[Sequence[Record], set[UUID]]:
+    """Let erasures through: return what is left to fold, and who was erased and therefore waits no longer.
+
+    What came before an erasure would be written only to be deleted, and what is parked of who was erased is given up;
+    else a poisonous event would keep someone's rows for ever.
+    """
+    erased = {student_of(record) for record in records if record.type == UserErased.TOPIC}
+    if not erased:
+        return records, erased
+    await connection.execute(
+        """
+        with given_up as (
+            update read.parked_events set discarded_at = clock_timestamp()
+            where projection = $1 and generation = $2 and student_id = any($3) and discarded_at is null
+            returning part
+        )
+        update read.cursors as c set parked = c.parked - n
+        from (select part, count(*)::int as n from given_up group by part) as g
+        where c.projection = $1 and c.generation = $2 and c.part = g.part
+        """,
+        projection,
+        generation,
+        erased,
+    )
+    return [r for r in records if student_of(r) not in erased or r.type == UserErased.TOPIC], erased
 
 
 async def retry(

@@ -26,7 +26,7 @@ from projections.cache import CacheAway, Values
 from projections.projection import Projection, Seen
 from workers.gaps import Missed, Told, complete, find_gaps, read_gaps
 from workers.generations import Cursor
-from workers.parking import Poison, is_poison, park, read_parked_students, student_of, write_apart
+from workers.parking import Poison, is_poison, make_way, park, read_parked_students, student_of, write_apart
 from workers.subscription import Delivery, Slice, Subscription
 
 _APPLIED = prometheus.Counter("afterschool_projector_applied", "Events folded in.", ["projection"])
@@ -221,9 +221,10 @@ class Projector:
             own = [record for record in records if record.type in projection.handles]
             new = [record for record in own if record.position > cursors[name, generation, record.part].position]
             _DROPPED.inc(len(own) - len(new))
-            waiting = parked.get((name, generation), set())
-            flowing = [record for record in new if student_of(record) not in waiting] if waiting else new
-            poison = [Poison([record], "") for record in new if waiting and student_of(record) in waiting]
+            left, erased = await make_way(connection, name, generation, new)
+            waiting = parked.get((name, generation), set()) - erased
+            flowing = [record for record in left if student_of(record) not in waiting] if waiting else left
+            poison = [Poison([record], "") for record in left if waiting and student_of(record) in waiting]
             if flowing and apart:
                 poison += await write_apart(connection, projection, generation, flowing)
             elif flowing:

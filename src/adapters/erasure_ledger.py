@@ -1,0 +1,61 @@
+"""Erasure ledger: who was erased and when, in a file away from the database, so that no restored backup forgets it.
+
+One JSON object a line, random ids and dates only. Lines are added and never changed; whoever keeps backups of the
+database keeps this file for as long as the oldest of them.
+"""
+
+import asyncio
+import os
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+import structlog
+
+from adapters.embedded.durable import sync_directory
+
+logger = structlog.get_logger()
+
+
+class FileLedger:
+    """The port `commands.ports.ErasureLedger` on a file, which is made when it is first written to."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def add(self, person_id: UUID, on: date) -> None:
+        """Bring the line to disk, unless it is there; raises `OSError`."""
+        await asyncio.to_thread(self._add, person_id, on)
+
+    async def read(self) -> dict[UUID, date]:
+        """Return everyone who was erased, with the date; raises `OSError`, but not for a file that is not there yet."""
+        return await asyncio.to_thread(self._read)
+
+    def _add(self, person_id: UUID, on: date) -> None:
+        if person_id in self._read():
+            return
+        line = orjson.dumps({"person_id": str(person_id), "erased_on": on.isoformat()})
+        handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            is_torn = size and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, (b"\n" if is_torn else b"") + line + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        sync_directory(self._file.parent)
+
+    def _read(self) -> dict[UUID, date]:
+        try:
+            lines = self._file.read_bytes().splitlines()
+        except FileNotFoundError:
+            return {}
+        erased = {}
+        for number, line in enumerate(lines, start=1):
+            try:
+                entry = orjson.loads(line)
+                erased[UUID(entry["person_id"])] = date.fromisoformat(entry["erased_on"])
+            except (ValueError, KeyError, TypeError):  # torn by a crash: that erasure was not done and is added again
+                logger.warning("erasure_ledger_line_unreadable", line=number)
+        return erased

@@ -1,0 +1,151 @@
+"""Retention: finds what the schedule says must go, and lets it go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+
+from commands.erase_user import EraseUser, erase_user
+from commands.ports import Log
+from domain.cause import HOUSEKEEPER, Cause
+from domain.errors import NotAllowed
+from domain.events import ErasureReason
+from domain.retention import INACTIVE, SCHEDULE, SESSIONS, SESSIONS_OF_ERASED, UNLINKED, Rule
+from workers.erasing import AWAY
+
+DAY = 86_400.0
+"""Seconds between two rounds."""
+PAUSE = 600.0
+"""Seconds after which a round that could not be ended is begun again."""
+
+logger = structlog.get_logger()
+
+
+class Due(NamedTuple):
+    """What a rule says must go now: people, or so many rows."""
+
+    rule: Rule
+    people: list[UUID]
+    rows: int
+
+
+async def find_due(pool: asyncpg.Pool, now: datetime) -> list[Due]:
+    """Return for each rule of the schedule what must go; nothing is changed. The pool acts as the housekeeper."""
+    return [await _FIND[rule](pool, rule, now) for rule in SCHEDULE]
+
+
+async def let_go(pool: asyncpg.Pool, log: Log, due: Due, now: datetime) -> int:
+    """Erase the people or delete the rows, and return how many; whoever has got a guardian meanwhile stays."""
+    if due.rule.action == "erase the person":
+        return sum([await _erase(log, person_id, _REASONS[due.rule], now) for person_id in due.people])
+    return sum([_count(await pool.execute(delete, now - due.rule.age)) for delete in _DELETE[due.rule]])
+
+
+async def keep_to_schedule(pool: asyncpg.Pool, log: Log) -> None:
+    """Let go what must, every day, for ever."""
+    while True:
+        try:
+            now = datetime.now(UTC)
+            for due in await find_due(pool, now):
+                if gone := await let_go(pool, log, due, now):
+                    logger.info("retention", data=due.rule.data, action=due.rule.action, count=gone)
+        except AWAY as error:
+            logger.warning("retention_waits", error=type(error).__name__)
+            await asyncio.sleep(PAUSE)
+        else:
+            await asyncio.sleep(DAY)
+
+
+async def _erase(log: Log, person_id: UUID, reason: ErasureReason, now: datetime) -> int:
+    command_id = uuid4()
+    cause = Cause(
+        command_id=command_id,
+        operation="EraseUser",
+        actor=HOUSEKEEPER,
+        occurred_at=now,
+        body=person_id.bytes,
+        correlation_id=command_id,
+        causation_id=command_id,
+    )
+    with suppress(NotAllowed):
+        await erase_user(log, EraseUser(cause=cause, user_id=person_id, reason=reason))
+        return 1
+    return 0
+
+
+async def _find_unlinked(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
+    rows = await pool.fetch(
+        """
+        select p.user_id from read.user_profile as p
+        where p.role = 'student' and p.created_at <= $1 and coalesce(
+            (
+                select e.type = 'GuardianRemoved' and e.recorded_at <= $1 from events as e
+                where e.stream = 'user-' || p.user_id and e.type in ('GuardianAdded', 'GuardianRemoved')
+                order by e.version desc limit 1
+            ), true
+        ) order by p.user_id
+        """,
+        now - rule.age,
+    )
+    return Due(rule, [person_id for (person_id,) in rows], 0)
+
+
+async def _find_inactive(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
+    rows = await pool.fetch(
+        """
+        select p.user_id, coalesce(
+            (
+                select array_agg(coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid) from events as e
+                where e.stream = 'user-' || p.user_id and e.type in ('GuardianAdded', 'ChildLinked')
+            ), '{}'
+        ) as family
+        from read.user_profile as p
+        where p.created_at <= $1
+            and (select recorded_at from events where subject = p.user_id order by position desc limit 1) <= $1
+            and not exists (select from sessions as s where s.user_id = p.user_id and s.seen_at > $1)
+        order by p.user_id
+        """,
+        now - rule.age,
+    )
+    families: Mapping[UUID, list[UUID]] = {row["user_id"]: row["family"] for row in rows}
+    erased = {person_id for (person_id,) in await pool.fetch("select person_id from erasures")}
+    quiet = families.keys() | erased
+    return Due(rule, [person_id for person_id, family in families.items() if quiet >= set(family)], 0)
+
+
+async def _count_rows(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
+    counts = [
+        await pool.fetchval(delete.replace("delete from", "select count(*) from", 1), now - rule.age)
+        for delete in _DELETE[rule]
+    ]
+    return Due(rule, [], sum(counts))
+
+
+def _count(status: str) -> int:
+    return int(status.rpartition(" ")[2])
+
+
+_FIND: Mapping[Rule, Callable[[asyncpg.Pool, Rule, datetime], Awaitable[Due]]] = {
+    UNLINKED: _find_unlinked,
+    INACTIVE: _find_inactive,
+    SESSIONS: _count_rows,
+    SESSIONS_OF_ERASED: _count_rows,
+}
+_REASONS: Mapping[Rule, ErasureReason] = {UNLINKED: "unlinked", INACTIVE: "inactive"}
+_DELETE = {
+    SESSIONS: (
+        """
+        delete from sessions as s where revoked_at is null and expires_at < $1
+            and exists (select from sessions as later where later.user_id = s.user_id and later.seen_at > s.seen_at)
+        """,
+    ),
+    SESSIONS_OF_ERASED: (
+        "delete from sessions where user_id in (select person_id from erasures where done_at < $1)",
+        "delete from sign_outs where user_id in (select person_id from erasures where done_at < $1)",
+    ),
+}
