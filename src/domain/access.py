@@ -22,6 +22,7 @@ class Rule(StrEnum):
     FOLLOWER = "the person and their guardians"
     GUARDIAN = "the guardians of the student"
     INVITER = "the guardians of the student, and the student while there is none"
+    CARETAKER = "the person's guardians, and the person while there is none"
     CODE_HOLDER = "a parent who has a pairing code"
 
     @property
@@ -60,6 +61,6 @@ def may_unlink(viewer: "User", student_id: UUID) -> bool:
     return student_id in viewer.children
 
 
-def may_erase(viewer: User, person: User) -> bool:
-    """Tell whether someone may have a person erased: their guardians, and whoever has none may themself."""
-    return viewer.id in person.guardians or (viewer.id == person.id and not person.guardians)
+def may_erase(actor_id: UUID, person: "User") -> bool:
+    """Tell whether someone may have a person erased: a guardian, and whoever has no guardian themself."""
+    return actor_id in person.guardians or (actor_id == person.id and not person.guardians)

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from domain.errors import PositionAhead, UserUnknown
-from domain.events import ProfileUpdated, UserRegistered
+from domain.events import ProfileUpdated, UserErased, UserRegistered
 from domain.personal import Hidden
 from domain.profile import Profile
 from eventstore.codec import decode, stream_of
@@ -20,7 +20,7 @@ from eventstore.opening import open_personal
 from eventstore.reader import LogReader
 from eventstore.record import Record
 from projections.cache import Cached, Lease, Values
-from projections.projection import Connection, Rows, Seen
+from projections.projection import Connection, Rows, Seen, forget
 
 KEPT = timedelta(hours=1)
 """How long a profile stays in Redis."""
@@ -65,13 +65,13 @@ class Row(NamedTuple):
     profile_sealed: bytes | None = None
 
 
-Changes = dict[UUID, Row | Update]
-"""By user: the row of who registers, what changes in the row of who did so before."""
+Changes = dict[UUID, Row | Update | None]
+"""By user: the row of who registers, what changes in the row of who did so before; None for whoever was erased."""
 
 
 def fold(events: Iterable[Seen], onto: Changes | None = None) -> Changes:
     """Fold events, in position order, into what changes; into what earlier events changed, if there are any."""
-    changes = {} if onto is None else onto
+    changes: Changes = {} if onto is None else onto
     for event, record in events:
         match event:
             case UserRegistered():
@@ -79,6 +79,8 @@ def fold(events: Iterable[Seen], onto: Changes | None = None) -> Changes:
             case ProfileUpdated():
                 update, known = _updated(event, record), changes.get(event.originator_id)
                 changes[event.originator_id] = known._replace(**update._asdict()) if known else update
+            case UserErased():
+                changes[event.originator_id] = None
             case _:
                 pass
     return changes
@@ -143,18 +145,20 @@ class UserProfiles:
 
     name = "user_profile"
     tables = ("user_profile",)
-    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC})
+    handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC, UserErased.TOPIC})
 
     def fold(self, events: Iterable[Seen], onto: Changes | None = None) -> Changes:
         """Return the rows that come, and what changes in others."""
         return fold(events, onto)
 
     def rows(self, changes: Changes) -> dict[str, list[Row]]:
-        """Return the rows."""
+        """Return the rows; of who was erased there is none."""
         return {"user_profile": [row for row in changes.values() if isinstance(row, Row)]}
 
     async def write(self, connection: Connection, changes: Changes, generation: int) -> None:
-        """Insert the rows, and change those that are there."""
+        """Insert the rows, and change or delete those that are there."""
+        erased = [user for user, change in changes.items() if change is None]
+        await forget(connection, self.tables, "user_id", generation, erased)
         if rows := self.rows(changes)["user_profile"]:
             await connection.execute(_insert(generation), *zip(*rows, strict=True))
         if updates := [update for update in changes.values() if isinstance(update, Update)]:

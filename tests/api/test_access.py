@@ -19,6 +19,7 @@ RULES = {
     "POST /users": Rule.NEWCOMER,
     "GET /users/{id}/export": Rule.FOLLOWER,
     "GET /users/{id}/access-log": Rule.FOLLOWER,
+    "DELETE /users/{id}": Rule.CARETAKER,
     "POST /users/{student_id}/pairing-codes": Rule.INVITER,
     "POST /guardianships": Rule.CODE_HOLDER,
     "GET /guardianships": Rule.SIGNED_IN,

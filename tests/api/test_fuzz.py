@@ -23,7 +23,7 @@ OPERATIONS = (
     *("DELETE /guardianships/{id}", "POST /users/{student_id}/consents", "GET /users/{student_id}/consents"),
     *("DELETE /users/{student_id}/consents/{id}", "POST /auth/refresh", "POST /auth/logout"),
     *("GET /health/live", "GET /health/ready"),
-    *("GET /users/{id}/export", "GET /users/{id}/access-log"),
+    *("GET /users/{id}/export", "GET /users/{id}/access-log", "DELETE /users/{id}"),
 )
 ENDLESS = "GET /live/{student_id}"
 """Answers for as long as somebody listens: here only what is refused is asked, the rest in `test_live.py`."""

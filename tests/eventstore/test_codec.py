@@ -18,6 +18,7 @@ from domain.events import (
     ChildUnlinked,
     ConsentGranted,
     ConsentWithdrawn,
+    ErasureReason,
     Event,
     GuardianAdded,
     GuardianRemoved,
@@ -29,6 +30,7 @@ from domain.events import (
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
+    UserErased,
     UserRegistered,
 )
 from domain.personal import Hidden, Personal, PersonalMark
@@ -79,6 +81,7 @@ ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
     ),
     "ConsentWithdrawn": st.builds(ConsentWithdrawn, **header, consent_id=st.uuids()),
     "StaffRoleGranted": st.builds(StaffRoleGranted, **header, role=st.sampled_from(get_args(StaffRole))),
+    "UserErased": st.builds(UserErased, **header, reason=st.sampled_from(get_args(ErasureReason))),
     "StaffRoleRevoked": st.builds(StaffRoleRevoked, **header, role=st.sampled_from(get_args(StaffRole))),
     "ProgressRecorded": st.builds(
         ProgressRecorded,

@@ -18,6 +18,7 @@ from domain.events import (
     ReadsHashed,
     StaffRoleGranted,
     StaffRoleRevoked,
+    UserErased,
     UserRegistered,
 )
 from domain.reads import READS
@@ -80,6 +81,7 @@ EXAMPLES: dict[str, Event] = {
     ),
     "StaffRoleGranted": StaffRoleGranted(originator_id=PARENT, originator_version=2, timestamp=WHEN, role="analyst"),
     "StaffRoleRevoked": StaffRoleRevoked(originator_id=PARENT, originator_version=3, timestamp=WHEN, role="analyst"),
+    "UserErased": UserErased(originator_id=STUDENT, originator_version=5, timestamp=WHEN, reason="asked"),
     "ProgressRecorded": ProgressRecorded(
         originator_id=STUDENT,
         originator_version=7,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from domain.events import Event, ProfileUpdated, ProgressRecorded, Role, UserRegistered
+from domain.events import Event, ProfileUpdated, ProgressRecorded, Role, UserErased, UserRegistered
 from eventstore.codec import decode, encode
 from eventstore.record import Record, part_of
 from projections.projection import Seen
@@ -86,6 +86,11 @@ class History:
             completed=completed,
         )
         return self._append(event, recorded_at or at)
+
+    def erase(self, user: UUID, *, recorded_at: datetime = NOON) -> Record:
+        """Let someone be forgotten."""
+        event = UserErased(originator_id=user, originator_version=2, timestamp=recorded_at, reason="asked")
+        return self._append(event, recorded_at)
 
     def _append(self, event: Event, recorded_at: datetime, sealed: bytes | None = None) -> Record:
         encoded = encode(event)

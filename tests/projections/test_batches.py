@@ -51,23 +51,29 @@ practices = st.builds(
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Draw what several students did, each registered before their first report, among others' registrations.
+    """Draw what several students did, each registered before their first report, and until they were erased.
 
     Now and then the profile of one, or of a parent, is changed.
     """
     history = History()
     history.register(PARENT, role="parent")
     registered = set()
+    erased = set()
     zones = st.sampled_from(["UTC", "Europe/Rome", "Asia/Kathmandu", "America/New_York"])
     for practice in draw(st.lists(practices, max_size=30)):
-        if (student := practice["student"]) not in registered:
+        if (student := practice["student"]) in erased:
+            continue
+        if student not in registered:
             registered.add(student)
             history.register(student, timezone=draw(zones), recorded_at=practice["recorded_at"])
         history.practise(**practice)
         if draw(st.integers(0, 3)) == 0:
-            someone = draw(st.sampled_from([*registered, PARENT]))
+            someone = draw(st.sampled_from([*(registered - erased), PARENT]))
             role: Role = "parent" if someone == PARENT else "student"
             history.update_profile(someone, role=role, timezone=draw(zones), recorded_at=practice["recorded_at"])
+        if draw(st.integers(0, 9)) == 0:
+            history.erase(student)
+            erased.add(student)
     return history
 
 

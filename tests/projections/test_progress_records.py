@@ -19,7 +19,8 @@ def test_every_report_is_a_row_as_it_was_told() -> None:
     )
     history.practise(ADA, at=NOON - timedelta(days=2), recorded_at=NOON)
 
-    first, second = ProgressRecords().fold(history.seen)
+    records = ProgressRecords()
+    first, second = records.rows(records.fold(history.seen))["progress_records"]
 
     assert first == (
         ADA, 12, record.event_id, "art", "colours", 8750, 0, False, "self_reported", NOON, NOON

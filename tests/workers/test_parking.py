@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventstore.codec import decode
-from projections.progress_records import ProgressRecords
+from projections.progress_records import Changes, ProgressRecords
 from projections.projection import Connection, Seen
 from projections.user_profile import UserProfiles
 from tests.workers.conftest import Platform
@@ -254,9 +254,9 @@ async def test_bisection_finds_the_poisonous_events_and_no_other(clinic: Clinic,
     bad = {records[n].position for n in poisoned}
 
     class Bitter(ProgressRecords):
-        async def write(self, connection: Connection, changes: list[tuple[object, ...]], generation: int) -> None:
+        async def write(self, connection: Connection, changes: Changes, generation: int) -> None:
             await super().write(connection, changes, generation)
-            if any(row[1] in bad for row in changes):
+            if any(row[1] in bad for row in self.rows(changes)["progress_records"]):
                 raise ValueError
 
     async with clinic.platform.pool.acquire() as connection:

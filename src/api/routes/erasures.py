@@ -14,6 +14,7 @@ from api.route import Route
 from api.security import SignedIn, Viewer
 from commands.erase_user import EraseUser
 from commands.erase_user import erase_user as handle
+from domain.access import Rule
 
 
 async def erase_user(
@@ -40,6 +41,7 @@ ROUTES = (
         erase_user,
         method="DELETE",
         operation="EraseUser",
+        access=Rule.CARETAKER,
         headers=["Event-Position"],
         status_code=204,
         tags=["Users"],
