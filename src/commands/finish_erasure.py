@@ -5,7 +5,16 @@ from datetime import UTC, date, datetime
 from uuid import UUID, uuid5
 
 from commands.erase_user import EraseUser, erase_user
-from commands.ports import Accounts, Erasure, ErasureLedger, Erasures, Log, PersonalValues, PersonKeys, SignedInDevices
+from commands.ports import (
+    Accounts,
+    DestructibleKeys,
+    Erasure,
+    ErasureLedger,
+    Erasures,
+    Log,
+    PersonalValues,
+    SignedInDevices,
+)
 from domain.cause import HOUSEKEEPER, Cause
 from domain.errors import NotAllowed
 
@@ -21,7 +30,7 @@ class ErasurePorts:
     erasures: Erasures
     ledger: ErasureLedger | None
     """None where nobody keeps one: what was erased comes back with a backup."""
-    keys: PersonKeys
+    keys: DestructibleKeys
     accounts: Accounts
     devices: SignedInDevices
     values: PersonalValues

@@ -91,9 +91,6 @@ class PersonKeys(Protocol):
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
 
-    async def destroy(self, person_id: UUID) -> None:
-        """Destroy this person's key for good; a second call changes nothing."""
-
 
 class KnownProfile(Protocol):
     """A profile as people are shown it."""
@@ -156,6 +153,13 @@ class ErasureLedger(Protocol):
 
     async def read(self) -> Mapping[UUID, date]:
         """Return everyone who was erased; raises `OSError`."""
+
+
+class DestructibleKeys(Protocol):
+    """The keys that seal each person's fields, once more."""
+
+    async def destroy(self, person_id: UUID) -> None:
+        """Destroy this person's key for good; a second call changes nothing."""
 
 
 class SignedInDevices(Protocol):

@@ -20,7 +20,7 @@ from eventstore.codec import decode
 from eventstore.connections import PROJECTOR, create_pool
 from eventstore.reader import LogReader
 from projections.get_progress_summary import GetProgressSummary
-from projections.progress_summary import cache_key, fold, render
+from projections.progress_summary import cache_key, render
 from projections.projection import Seen
 from tests.faults import oracle, verdict
 from tests.faults.fanout_cards import FanoutCards
@@ -31,6 +31,7 @@ from tests.faults.system import System
 from tests.faults.torment import QUEUES, Torment
 from tests.faults.trial import SEED
 from tests.journeys.test_replay import copy_log, fold_from_zero, rows_of, write_log
+from tests.projections.history import summaries_of
 
 ANSWERS = 90_586
 OF_A_CLIENT = ("cut answer", "cut request", "reset everyone")
@@ -108,7 +109,7 @@ async def compare_summaries(database: str, redis_url: str) -> None:
     while page := await reader.read(len(seen)):
         seen += [Seen(decode(record), record) for record in page]
     now, summaries = datetime.now(UTC), GetProgressSummary(pool, reader, cache)
-    for student, summary in fold(seen).items():
+    for student, summary in summaries_of(seen).items():
         expected = render(student, summary, now.astimezone(summary.zone).date())
         assert (await summaries.now(student, now)).body == expected
         assert await cache.get(cache_key(student)) == expected

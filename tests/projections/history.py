@@ -1,11 +1,13 @@
 """History: events as the log would hold them, one position after the other, for tests of what is folded from them."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from domain.events import Event, ProfileUpdated, ProgressRecorded, Role, UserErased, UserRegistered
 from eventstore.codec import decode, encode
 from eventstore.record import Record, part_of
+from projections.progress_summary import Summary, fold
 from projections.projection import Seen
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -16,6 +18,11 @@ _NAMES = UUID("d3b7f4a0-4f3a-4a52-8f9e-0d6d0d1b0a11")
 def person(number: int) -> UUID:
     """Return the id of one invented person, the same in every test."""
     return uuid5(_NAMES, str(number))
+
+
+def summaries_of(seen: Iterable[Seen]) -> dict[UUID, Summary]:
+    """Return the sums of every student who was not erased, folded from zero."""
+    return {student: summary for student, summary in fold(seen).items() if summary}
 
 
 class History:

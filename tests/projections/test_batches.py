@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.events import Role
-from projections.progress_summary import fold, read_summary, render
-from tests.projections.history import NOON, History, person
+from projections.progress_summary import read_summary, render
+from tests.projections.history import NOON, History, person, summaries_of
 from tests.workers.conftest import Platform, new_projector
 from tests.workers.deliveries import packed
 from tests.workers.read_models import dump, dump_of_fold, wipe
@@ -58,7 +58,7 @@ def histories(draw: st.DrawFn) -> History:
     history = History()
     history.register(PARENT, role="parent")
     registered = set()
-    erased = set()
+    erased: set[UUID] = set()
     zones = st.sampled_from(["UTC", "Europe/Rome", "Asia/Kathmandu", "America/New_York"])
     for practice in draw(st.lists(practices, max_size=30)):
         if (student := practice["student"]) in erased:
@@ -95,7 +95,7 @@ async def test_any_batches_make_the_rows_and_bytes_of_the_fold_from_zero(
         await projector.apply(delivery)
 
     assert await dump(platform.pool) == expected
-    for student, summary in fold(history.seen).items():
+    for student, summary in summaries_of(history.seen).items():
         stored = await read_summary(platform.pool, student)
         assert stored is not None
         for day in (NOON.date(), summary.recorded_at.astimezone(summary.zone).date()):

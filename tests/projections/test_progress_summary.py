@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from projections.figures import Figures
-from projections.progress_summary import Summary, fold, render
-from tests.projections.history import NOON, History, person
+from projections.progress_summary import Summary, render
+from tests.projections.history import NOON, History, person, summaries_of
 
 ADA, BEN = person(1), person(2)
 TODAY = NOON.date()
@@ -17,7 +17,7 @@ NOTHING = {"records": 0, "mean_score": None, "best_score": None, "last_score": N
 
 
 def summary_of(history: History, student: UUID = ADA, today: date = TODAY) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(render(student, fold(history.seen)[student], today))
+    shown: dict[str, Any] = json.loads(render(student, summaries_of(history.seen)[student], today))
     return shown
 
 
@@ -156,7 +156,7 @@ def test_a_parent_has_no_summary() -> None:
     history = History()
     history.register(ADA, role="parent")
 
-    assert fold(history.seen) == {}
+    assert summaries_of(history.seen) == {}
 
 
 @pytest.mark.parametrize(("days_ago", "in_7", "in_30"), [(0, 1, 1), (6, 1, 1), (7, 0, 1), (29, 0, 1), (30, 0, 0)])
@@ -202,8 +202,8 @@ def test_the_same_sums_and_day_give_the_same_bytes_in_whatever_order_they_were_f
     history.register(ADA)
     for subject in ("science", "math", "art"):
         history.practise(ADA, subject=subject)
-    summary = fold(history.seen)[ADA]
-    turned = fold(history.seen)[ADA]
+    summary = summaries_of(history.seen)[ADA]
+    turned = summaries_of(history.seen)[ADA]
     turned.topics = dict(reversed(turned.topics.items()))
 
     assert render(ADA, turned, TODAY) == render(ADA, summary, TODAY)

@@ -4,9 +4,10 @@ import asyncpg
 
 from eventstore.codec import decode
 from projections.progress_records import ProgressRecords
-from projections.progress_summary import ProgressSummaries, fold, read_summary, render
+from projections.progress_summary import ProgressSummaries, read_summary, render
 from projections.projection import Projection, Seen
 from projections.user_profile import UserProfiles
+from tests.projections.history import summaries_of
 from tests.workers.conftest import Platform
 
 PROJECTIONS: tuple[Projection, ...] = (UserProfiles(), ProgressRecords(), ProgressSummaries())
@@ -62,7 +63,7 @@ async def assert_read_models_are_the_fold(platform: Platform) -> None:
         projection.name: sum(record.type in projection.handles for record in records) for projection in PROJECTIONS
     }
 
-    for student, summary in fold(seen).items():
+    for student, summary in summaries_of(seen).items():
         stored = await read_summary(platform.pool, student)
         assert stored
         day = summary.recorded_at.date()

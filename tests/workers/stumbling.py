@@ -1,9 +1,6 @@
 """Stumbling: a projection whose first transactions fail after its rows were written."""
 
-from collections.abc import Mapping
-from uuid import UUID
-
-from projections.progress_summary import ProgressSummaries, Summary
+from projections.progress_summary import ProgressSummaries, Summaries
 from projections.projection import Connection
 
 
@@ -13,7 +10,7 @@ class Stumbling(ProgressSummaries):
     def __init__(self, times: int) -> None:
         self._times = times
 
-    async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
+    async def write(self, connection: Connection, changes: Summaries, generation: int) -> None:
         await super().write(connection, changes, generation)
         if changes and self._times:
             self._times -= 1

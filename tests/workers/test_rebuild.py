@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from eventstore.record import part_of
-from projections.progress_summary import ProgressSummaries, Summary
+from projections.progress_summary import ProgressSummaries, Summaries
 from projections.projection import Connection, Projection
 from projections.students import STUDENTS
 from tests.workers.conftest import Platform
@@ -155,7 +155,7 @@ async def first(count: int, steps: AsyncIterator[Rebuilt]) -> AsyncIterator[Rebu
 class _Slow(ProgressSummaries):
     """Summaries whose writing takes a statement more, so that there are more moments to be cancelled in."""
 
-    async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
+    async def write(self, connection: Connection, changes: Summaries, generation: int) -> None:
         await super().write(connection, changes, generation)
         await connection.execute("select pg_sleep(0.005)")
 
@@ -245,8 +245,8 @@ async def test_never_more_is_held_in_memory_than_the_bound(platform: Platform, m
     held: list[int] = []
 
     class Measured(ProgressSummaries):
-        async def write(self, connection: Connection, changes: Mapping[UUID, Summary], generation: int) -> None:
-            held.append(sum(f.records for summary in changes.values() for f in summary.topics.values()))
+        async def write(self, connection: Connection, changes: Summaries, generation: int) -> None:
+            held.append(sum(f.records for summary in changes.values() if summary for f in summary.topics.values()))
             await super().write(connection, changes, generation)
 
     monkeypatch.setattr(filling, "PAGE", 10)

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from domain.events import Event, ProgressRecorded
 from projections.cache import Lease
-from projections.progress_summary import ProgressSummaries, Summary, cache_key, read_summary
+from projections.progress_summary import ProgressSummaries, Summaries, cache_key, read_summary
 from projections.projection import Projection, Seen
 from projections.students import STUDENTS
 from tests.workers.conftest import OwnMachine, Platform
@@ -146,7 +146,7 @@ async def test_differences_are_named_by_part_and_student(
 class MendedSummaries(ProgressSummaries):
     """Summaries that count half of the time, as today's rules would have it."""
 
-    def fold(self, events: Iterable[Seen], onto: dict[UUID, Summary] | None = None) -> dict[UUID, Summary]:
+    def fold(self, events: Iterable[Seen], onto: Summaries | None = None) -> Summaries:
         return super().fold([Seen(_halved(event), record) for event, record in events], onto)
 
 
