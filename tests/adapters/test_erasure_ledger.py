@@ -1,0 +1,47 @@
+"""The erasure ledger: a line for everyone who was erased, whatever a crash left of the one before."""
+
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.erasure_ledger import FileLedger
+
+ADA, BEN = uuid4(), uuid4()
+DAY = date(2026, 11, 22)
+
+
+async def test_a_ledger_that_was_never_written_to_is_empty(tmp_path: Path) -> None:
+    assert await FileLedger(tmp_path / "erasures.jsonl").read() == {}
+
+
+async def test_everyone_has_one_line_which_only_the_owner_may_read(tmp_path: Path) -> None:
+    file = tmp_path / "erasures.jsonl"
+    ledger = FileLedger(file)
+
+    for person in (ADA, BEN, ADA):
+        await ledger.add(person, DAY)
+
+    assert await FileLedger(file).read() == {ADA: DAY, BEN: DAY}
+    assert len(file.read_text().splitlines()) == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_line_that_a_crash_has_torn_spoils_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "erasures.jsonl"
+    ledger = FileLedger(file)
+    await ledger.add(ADA, DAY)
+    whole = file.read_bytes()
+    for torn in range(len(whole)):
+        file.write_bytes(whole + whole[:torn])
+
+        with capture_logs():
+            await ledger.add(BEN, DAY)
+            assert await ledger.read() == {ADA: DAY, BEN: DAY}
+
+
+async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        await FileLedger(tmp_path / "away" / "erasures.jsonl").add(ADA, DAY)
