@@ -1,4 +1,4 @@
-"""Erasure across log, ledger, keys, accounts, sessions and cache: complete, wherever it is cut off, and after a restore."""
+"""Erasure across log, ledger, keys, accounts, sessions and cache: complete, wherever it is cut off or restored."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -66,7 +66,9 @@ class House:
         await Sessions(self.store.pool).open(claims_of(person_id))
         lease = await self.cache.lease(cache_key(person_id))
         assert isinstance(lease, Lease)
-        await self.cache.fill(cache_key(person_id), lease, b"{}", position=1, expires_at=datetime.max.replace(tzinfo=UTC))
+        await self.cache.fill(
+            cache_key(person_id), lease, b"{}", position=1, expires_at=datetime.max.replace(tzinfo=UTC)
+        )
         return person_id
 
     async def erase(self, person_id: UUID) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from commands.erase_user import EraseUser, erase_user
 from commands.ports import History
 from commands.record_progress import RecordProgress, record_progress
-from domain.cause import Cause, Receipt
+from domain.cause import OPERATOR, Cause, Receipt
 from domain.profile import Profile
 from domain.user import User
 from eventstore.record import part_of
@@ -75,3 +76,8 @@ def someone_of(wanted: int) -> UUID:
 def someone_not_of(unwanted: int) -> UUID:
     """Return an id whose events are of another part."""
     return someone_of((unwanted + 1) % 64)
+
+
+async def erase(store: Store, user_id: UUID, *, actor: UUID = OPERATOR) -> Receipt:
+    """Let someone be forgotten."""
+    return await erase_user(store.log, EraseUser(cause=a_cause(actor), user_id=user_id))
