@@ -57,6 +57,8 @@ ROUTES = (
     *problems.ROUTES,
 )
 
+PAUSE = 1.0
+"""Seconds after which what could not be done at the start is tried again."""
 SWEEP_SECONDS = 60
 """How often an API process finishes registrations that a crash left half done."""
 
@@ -86,11 +88,13 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_backend(settings) as backend:
             app.state.backend = backend
-            app.state.readiness = readiness_of(backend)
+            app.state.serves = backend.erasure.ledger is None
+            app.state.readiness = readiness_of(app, backend)
             wakeups = Wakeups(settings.database_url.get_secret_value(), APP)
             tasks = {
                 asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
-                asyncio.create_task(trust_nobody_erased(backend), name="learning of revocations"),
+                asyncio.create_task(keep_erased(app, backend), name="reading the erasure ledger"),
+                asyncio.create_task(backend.revocations.keep_looking(), name="learning of revocations"),
                 asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
                 asyncio.create_task(
                     readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"
@@ -146,28 +150,31 @@ async def sweep(registrations: PostgresRegistrations) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def trust_nobody_erased(backend: Backend) -> None:
-    """Erase again whom a restored backup has brought back; only then learn of revocations, without which nobody reads.
-
-    Whoever asks meanwhile is told to try again.
-    """
+async def keep_erased(app: FastAPI, backend: Backend) -> None:
+    """Erase again whom a restored backup has brought back; until that is done nobody is served."""
     while True:
         try:
             if again := await reapply_ledger(backend.erasure):
                 logger.warning("erased_again", people=again)
-            break
         except (*LOST, asyncpg.PostgresError, Unavailable, CacheAway) as error:
             logger.warning("erasure_ledger_waits", error=type(error).__name__)
-            await asyncio.sleep(1)
-    await backend.revocations.keep_looking()
+            await asyncio.sleep(PAUSE)
+        else:
+            app.state.serves = True
+            return
 
 
-def readiness_of(backend: Backend) -> Readiness:
+def readiness_of(app: FastAPI, backend: Backend) -> Readiness:
     """Return who looks after the machines behind the application."""
 
     async def postgres() -> None:
         await backend.pool.fetchval("select 1")
 
+    async def erasures() -> None:
+        if not app.state.serves:
+            raise Unavailable
+
     return Readiness(
-        needed={"postgres": postgres, "identity": backend.identity.ping}, optional={"redis": backend.cache.ping}
+        needed={"postgres": postgres, "identity": backend.identity.ping, "erasures": erasures},
+        optional={"redis": backend.cache.ping},
     )

@@ -5,10 +5,16 @@ from typing import cast
 from starlette.requests import Request
 
 from adapters.wiring import Backend
+from domain.errors import Unavailable
 
 
 def backend_of(request: Request) -> Backend:
-    """Return the log, the queries and the machines behind the application that answers this request."""
+    """Return the log, the queries and the machines behind the application that answers this request.
+
+    Raises `Unavailable` until it is certain that nobody in the database was erased.
+    """
+    if not request.app.state.serves:
+        raise Unavailable
     return cast("Backend", request.app.state.backend)
 
 

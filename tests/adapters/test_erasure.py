@@ -142,7 +142,7 @@ async def test_what_was_cut_off_anywhere_is_finished_by_the_next(
 ) -> None:
     person_id = await house.move_in()
     await house.erase(person_id)
-    cut = replace(house.ports, **{step: Cut(getattr(house.ports, step), Crashed, after=after)})  # type: ignore[arg-type]
+    cut = replace(house.ports, **{step: Cut(getattr(house.ports, step), Crashed, after=after)})
     [erasure] = await house.ports.erasures.unfinished(0, 10)
     with pytest.raises(Crashed):
         await finish_erasure(cut, erasure)
