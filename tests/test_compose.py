@@ -23,7 +23,7 @@ from tests.workers.running import eventually
 ROOT = Path(__file__).parents[1]
 COMPOSE: Mapping[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
-OURS = ("api", "migrate", "projector", "relay")
+OURS = ("api", "housekeeper", "migrate", "projector", "relay")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ app = typer.Typer()
 
 @app.command()
 def housekeep() -> None:
-    """Finish erasures, and let go what the schedule of retention says must go.
+    """Finish erasures, let go what the schedule of retention says must go, and hash the read ledger into the log.
 
     SIGTERM and SIGINT stop it. AFTERSCHOOL_ERASURE_LEDGER names the file that keeps who was erased; it must not be lost
     with the database.

@@ -1,20 +1,29 @@
 """Hashing of reads: what the read ledger has gained is hashed, and the hash entered into the log."""
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid5
 
 import asyncpg
+import structlog
 
 from adapters.reads import pages
 from commands.ports import History, Log
 from domain.cause import HOUSEKEEPER, Cause
-from domain.errors import TooContended
+from domain.errors import TooContended, Unavailable
 from domain.events import ReadsHashed
 from domain.reads import READS, Chain
 from eventstore.codec import decode, stream_of
+from eventstore.connections import LOST
 from eventstore.record import COLUMNS, Record
 
 OPERATION = "HashReads"
+HOUR = 3600.0
+"""Seconds between two hashes."""
+PAUSE = 60.0
+"""Seconds after which a machine that was away is asked again."""
+
+logger = structlog.get_logger()
 
 
 async def hash_reads(log: Log, pool: asyncpg.Pool) -> int:
@@ -47,6 +56,18 @@ async def hash_reads(log: Log, pool: asyncpg.Pool) -> int:
     except TooContended:  # somebody else has hashed these rows meanwhile, perhaps with some that came later
         return 0
     return 0 if receipt.repeated else hashed.count
+
+
+async def keep_hashing(log: Log, pool: asyncpg.Pool) -> None:
+    """Hash what there is every hour, for ever."""
+    while True:
+        try:
+            await hash_reads(log, pool)
+        except (*LOST, asyncpg.PostgresError, Unavailable) as error:
+            logger.warning("reads_not_hashed", error=type(error).__name__)
+            await asyncio.sleep(PAUSE)
+        else:
+            await asyncio.sleep(HOUR)
 
 
 async def last_hash(pool: asyncpg.Pool) -> ReadsHashed | None:
