@@ -23,6 +23,8 @@ from domain.access import Rule, may_follow
 from domain.errors import NotAllowed, NotSignedIn, TokenRefused
 from domain.user import User
 
+REMEMBERED = 2.0
+"""Seconds for which a permission counts that another process may have ended meanwhile."""
 LONGEST_TOKEN = 8192
 """Bytes that an access token may have."""
 
@@ -105,7 +107,7 @@ async def check_may_follow(
     if viewer.user_id == student_id:
         return
     backend = backend_of(request)
-    user, from_memory = await backend.log.aggregates.get(User, viewer.user_id, fresh=fresh)
+    user, from_memory = await backend.log.aggregates.get(User, viewer.user_id, fresh=fresh, max_age=REMEMBERED)
     if from_memory and not (user and may_follow(user, student_id)):
         user, _ = await backend.log.aggregates.get(User, viewer.user_id, fresh=True)
     if user is None or not may_follow(user, student_id):

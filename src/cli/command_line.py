@@ -10,7 +10,7 @@ COMMANDS = {
     "serve": "Serve the HTTP API.",
     "project": "Keep the read models up to date with the log.",
     "relay": "Carry the log to RabbitMQ.",
-    "housekeep": "Finish erasures, keep to the schedule of retention, hash the read ledger.",
+    "housekeep": "Finish erasures, keep to the schedule, hash the reads.",
     "migrate": "Bring the database's schema up to date.",
     "status": "Show whether all is up and how far each reader has come.",
     "events": "Look at the event log: follow it, show one event, export it.",

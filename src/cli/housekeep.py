@@ -10,10 +10,11 @@ app = typer.Typer()
 
 @app.command()
 def housekeep() -> None:
-    """Finish erasures, let go what the schedule of retention says must go, and hash the read ledger into the log.
+    """Finish erasures, keep to the schedule of retention, and hash the read ledger.
 
-    SIGTERM and SIGINT stop it. AFTERSCHOOL_ERASURE_LEDGER names the file that keeps who was erased; it must not be lost
-    with the database.
+    What was erased in the log is finished outside of it within a second; what the schedule says must go, goes every
+    day; the read ledger is hashed into the log every hour. AFTERSCHOOL_ERASURE_LEDGER names the file that keeps who
+    was erased; it must not be lost with the database. SIGTERM and SIGINT stop it.
 
     Example: AFTERSCHOOL_ERASURE_LEDGER=/srv/ledger/erasures.jsonl afterschool housekeep
     """

@@ -24,7 +24,9 @@ def retention(
     apply: Annotated[bool, typer.Option("--apply", help="Let it go now; else nothing is changed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
-    """Show the schedule of retention, and how much must go by it now; `afterschool housekeep` lets it go every day.
+    """Show the schedule of retention, and how much must go by it now.
+
+    Nothing is changed unless --apply says so; `afterschool housekeep` does it every day.
 
     Example: afterschool retention --json
     """

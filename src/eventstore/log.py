@@ -1,9 +1,11 @@
 """Log: the port `commands.ports.Log` on the real event store: load, decide, append, and once per command id."""
 
 import copy
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from domain.aggregate import Aggregate
@@ -25,34 +27,47 @@ RETRIES = 3
 A = TypeVar("A", bound=Aggregate)
 
 
+class _Held(NamedTuple):
+    """A state in memory, and when (monotonic seconds) it was last known to be the latest."""
+
+    state: Aggregate
+    checked_at: float
+
+
 class Aggregates:
     """Aggregates by id, from a bounded cache in memory or from their streams."""
 
     def __init__(self, reader: LogReader, *, kept: int = 10_000) -> None:
         self._reader = reader
         self._kept = kept
-        self._cache: OrderedDict[str, Aggregate] = OrderedDict()
+        self._cache: OrderedDict[str, _Held] = OrderedDict()
 
-    async def get(self, kind: type[A], aggregate_id: UUID, *, fresh: bool = False) -> tuple[A | None, bool]:
-        """Return the aggregate (shared: never change it) and whether it came from memory unchecked."""
-        stream = stream_of(kind.CATEGORY, aggregate_id)
-        held = cast("A | None", self._cache.get(stream))
-        if held is not None and not fresh:
+    async def get(
+        self, kind: type[A], aggregate_id: UUID, *, fresh: bool = False, max_age: float = math.inf
+    ) -> tuple[A | None, bool]:
+        """Return the aggregate (shared: never change it) and whether it came from memory unchecked.
+
+        What was last held against the log `max_age` seconds ago is so again: other processes append too.
+        """
+        stream, now = stream_of(kind.CATEGORY, aggregate_id), time.monotonic()
+        known = self._cache.get(stream)
+        if known is not None and not fresh and now - known.checked_at < max_age:
             self._cache.move_to_end(stream)
-            return held, True
+            return cast("A", known.state), True
+        held = cast("A", known.state) if known else None
         records = await self._reader.stream(stream, held.version if held else 0)
         if records:
-            start = copy.deepcopy(held)
-            held = kind.replay([decode(record) for record in records], start)
-            self.put(cast("A", held))
+            held = kind.replay([decode(record) for record in records], copy.deepcopy(held))
+        if held is not None:
+            self.put(held, now)
         return held, False
 
-    def put(self, aggregate: Aggregate) -> None:
-        """Remember a state that the log holds, unless a later one is known."""
+    def put(self, aggregate: Aggregate, checked_at: float) -> None:
+        """Remember a state that the log held at this moment (monotonic seconds), unless a later one is known."""
         stream = stream_of(aggregate.CATEGORY, aggregate.id)
-        held = self._cache.get(stream)
-        if held is None or held.version < aggregate.version:
-            self._cache[stream] = aggregate
+        known = self._cache.get(stream)
+        if known is None or (known.state.version, known.checked_at) < (aggregate.version, checked_at):
+            self._cache[stream] = _Held(aggregate, checked_at)
             self._cache.move_to_end(stream)
             if len(self._cache) > self._kept:
                 self._cache.popitem(last=False)
@@ -142,11 +157,12 @@ class EventLog:
             rows=[await self._row(cause, *item, n) for n, item in enumerate(history.events, start=1)],
             heads=list(history.heads.items()),
         )
+        sent_at = time.monotonic()
         match await self._appender.append(append):
             case Accepted(first, last, recorded_at, found):
                 for aggregate in history.saved:
                     if not found:  # else the log may hold an earlier decision than this one
-                        self.aggregates.put(aggregate)
+                        self.aggregates.put(aggregate, sent_at)
                 return Receipt(
                     command_id=cause.command_id, first=first, last=last, recorded_at=recorded_at, repeated=found
                 )

@@ -1,11 +1,16 @@
 """Families: a child pairs with guardians, they consent and withdraw, and who is no guardian sees nothing."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.settings import Settings
+from api.app import create_app
 
 from .people import Person, Register
 from .talks import TERMS, Talks
@@ -195,3 +200,22 @@ async def test_codes_cannot_be_guessed_for_tries_are_few(talks: Talks, parent: P
     tried = [(await talks.link(parent, f"AAAA-BBBB-{n:04}")).status_code for n in range(12)]
 
     assert tried == [422] * 10 + [429] * 2
+
+
+async def test_who_was_unlinked_through_another_process_sees_nothing_within_five_seconds(
+    talks: Talks, settings: Settings, parent: Person, child: Person
+) -> None:
+    await talks.pair(parent, child)
+    [link] = await talks.links(parent)
+    elsewhere = create_app(settings, registry=CollectorRegistry())
+    async with (
+        elsewhere.router.lifespan_context(elsewhere),
+        httpx.AsyncClient(transport=httpx.ASGITransport(elsewhere), base_url="http://api.test") as other,
+    ):
+        assert (await other.get(f"/progress/{child.id}", headers=parent.headers)).status_code == 200
+        assert await talks.unlink(parent, link["id"]) == 204
+
+        began = time.monotonic()
+        while (await other.get(f"/progress/{child.id}", headers=parent.headers)).status_code == 200:
+            assert time.monotonic() - began < 5
+            await asyncio.sleep(0.05)
