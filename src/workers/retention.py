@@ -80,16 +80,16 @@ async def _erase(log: Log, person_id: UUID, reason: ErasureReason, now: datetime
 
 async def _find_unlinked(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
     rows = await pool.fetch(
-        """
-        select p.user_id from read.user_profile as p
-        where p.role = 'student' and p.created_at <= $1 and coalesce(
+        f"""
+        {_PEOPLE} select person_id from people
+        where role = 'student' and coalesce(
             (
                 select e.type = 'GuardianRemoved' and e.recorded_at <= $1 from events as e
-                where e.stream = 'user-' || p.user_id and e.type in ('GuardianAdded', 'GuardianRemoved')
+                where e.stream = people.stream and e.type in ('GuardianAdded', 'GuardianRemoved')
                 order by e.version desc limit 1
             ), true
-        ) order by p.user_id
-        """,
+        )
+        """,  # noqa: S608  fixed words
         now - rule.age,
     )
     return Due(rule, [person_id for (person_id,) in rows], 0)
@@ -97,22 +97,20 @@ async def _find_unlinked(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
 
 async def _find_inactive(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
     rows = await pool.fetch(
-        """
-        select p.user_id, coalesce(
+        f"""
+        {_PEOPLE} select person_id, coalesce(
             (
                 select array_agg(coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid) from events as e
-                where e.stream = 'user-' || p.user_id and e.type in ('GuardianAdded', 'ChildLinked')
-            ), '{}'
+                where e.stream = people.stream and e.type in ('GuardianAdded', 'ChildLinked')
+            ), '{{}}'
         ) as family
-        from read.user_profile as p
-        where p.created_at <= $1
-            and (select recorded_at from events where subject = p.user_id order by position desc limit 1) <= $1
-            and not exists (select from sessions as s where s.user_id = p.user_id and s.seen_at > $1)
-        order by p.user_id
-        """,
+        from people
+        where (select recorded_at from events where subject = person_id order by position desc limit 1) <= $1
+            and not exists (select from sessions as s where s.user_id = person_id and s.seen_at > $1)
+        """,  # noqa: S608  fixed words
         now - rule.age,
     )
-    families: Mapping[UUID, list[UUID]] = {row["user_id"]: row["family"] for row in rows}
+    families: Mapping[UUID, list[UUID]] = {row["person_id"]: row["family"] for row in rows}
     erased = {person_id for (person_id,) in await pool.fetch("select person_id from erasures")}
     quiet = families.keys() | erased
     return Due(rule, [person_id for person_id, family in families.items() if quiet >= set(family)], 0)
@@ -137,6 +135,14 @@ _FIND: Mapping[Rule, Callable[[asyncpg.Pool, Rule, datetime], Awaitable[Due]]] =
     SESSIONS_OF_ERASED: _count_rows,
 }
 _REASONS: Mapping[Rule, ErasureReason] = {UNLINKED: "unlinked", INACTIVE: "inactive"}
+_PEOPLE = """
+with people as (
+    select subject as person_id, stream, data ->> 'role' as role from events as registered
+    where type = 'UserRegistered' and recorded_at <= $1
+        and not exists (select from events as e where e.stream = registered.stream and e.type = 'UserErased')
+)
+"""
+"""Everybody who registered before $1 and was not erased."""
 _DELETE = {
     SESSIONS: (
         """

@@ -19,7 +19,7 @@ from adapters.embedded.process import hold
 from adapters.settings import read_environment_file
 
 READY = re.compile(r"Afterschool is ready: (http://127\.0\.0\.1:\d+)/docs")
-PARTS = ("postgres", "valkey", "auth", "projector", "api")
+PARTS = ("postgres", "valkey", "auth", "projector", "housekeeper", "api")
 
 
 class Running:

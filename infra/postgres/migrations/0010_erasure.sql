@@ -1,6 +1,7 @@
 -- Erasure: who is to be forgotten stands in the log; here stands for whom everything outside the log was done as well.
 
 create index events_erasures on events (position) where type = 'UserErased';
+create index events_registrations on events (position) where type = 'UserRegistered';
 
 create table erasures (
     person_id uuid primary key,
@@ -24,8 +25,8 @@ begin
 end
 $$;
 
-grant usage on schema public, read to afterschool_housekeeper;
-grant select on events, erasures, read.user_profile to afterschool_housekeeper;
+grant usage on schema public to afterschool_housekeeper;
+grant select on events, erasures to afterschool_housekeeper;
 grant select, insert, update on erasures to afterschool_app;
 grant select on sessions, sign_outs, refresh_tokens to afterschool_housekeeper;
 grant delete on sessions, sign_outs to afterschool_housekeeper;
