@@ -16,6 +16,6 @@ def housekeep() -> None:
     day; the read ledger is hashed into the log every hour. AFTERSCHOOL_ERASURE_LEDGER names the file that keeps who
     was erased; it must not be lost with the database. SIGTERM and SIGINT stop it.
 
-    Example: AFTERSCHOOL_ERASURE_LEDGER=/srv/ledger/erasures.jsonl afterschool housekeep
+    Example: AFTERSCHOOL_ERASURE_LEDGER=/srv/erasures.jsonl afterschool housekeep
     """
     run_worker(run_housekeeper)

@@ -29,6 +29,7 @@ ADMITTED = {
     Rule.FOLLOWER: {"child", "parent"},
     Rule.GUARDIAN: {"parent"},
     Rule.INVITER: {"parent"},
+    Rule.CARETAKER: {"parent"},
     Rule.CODE_HOLDER: PARENTS,
 }
 """Who may, by rule, as it is meant; the child has a guardian, and whoever comes with a code is a parent."""
@@ -106,6 +107,8 @@ class Asking:
             thing = (await self._talks.pair(second, child, by=self._world.parent))["id"]
         elif operation == "DELETE /guardianships/{id}":
             thing = guardianship_id(self._world.parent.id, child.id)
+        if operation == "DELETE /users/{id}" and actor == "parent":
+            child = await self._register("student", by=self._world.parent)
         if operation == "DELETE /users/{student_id}/consents/{id}":
             thing = (await self._talks.consent(self._world.parent, child)).json()["id"]
         return await self._ask(operation, actor, child.id, thing)

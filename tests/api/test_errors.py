@@ -81,7 +81,7 @@ def test_a_broken_field_is_named_with_its_rule() -> None:
         ("GET", "/nowhere", 404, "address-unknown"),
         ("GET", "/progress/", 404, "address-unknown"),
         ("GET", "/progress", 405, "method-not-allowed"),
-        ("DELETE", "/users/0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d", 405, "method-not-allowed"),
+        ("PUT", "/users/0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d", 405, "method-not-allowed"),
         ("GET", "/progress/0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d", 401, "not-signed-in"),
         ("POST", "/progress", 401, "not-signed-in"),
         ("POST", "/auth/login", 415, "content-type-unsupported"),
