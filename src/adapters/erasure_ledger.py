@@ -5,6 +5,7 @@ database keeps this file for as long as the oldest of them.
 """
 
 import asyncio
+import errno
 import os
 from datetime import date
 from pathlib import Path
@@ -33,15 +34,11 @@ class FileLedger:
         return await asyncio.to_thread(self._read)
 
     def _add(self, person_id: UUID, on: date) -> None:
-        if person_id in self._read():
-            return
-        line = orjson.dumps({"person_id": str(person_id), "erased_on": on.isoformat()})
         handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            size = os.fstat(handle).st_size
-            is_torn = size and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, (b"\n" if is_torn else b"") + line + b"\n")
-            os.fsync(handle)
+            if person_id not in self._read():
+                _append(handle, orjson.dumps({"person_id": str(person_id), "erased_on": on.isoformat()}) + b"\n")
+            os.fsync(handle)  # even where it is there: whoever wrote it may have died before this
         finally:
             os.close(handle)
         sync_directory(self._file.parent)
@@ -59,3 +56,12 @@ class FileLedger:
             except (ValueError, KeyError, TypeError):  # torn by a crash: that erasure was not done and is added again
                 logger.warning("erasure_ledger_line_unreadable", line=number)
         return erased
+
+
+def _append(handle: int, line: bytes) -> None:
+    """Write a line behind the last one, which a crash may have torn; raises `OSError` unless there is room for all."""
+    size = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    if os.write(handle, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,5 +1,8 @@
 """The erasure ledger: a line for everyone who was erased, whatever a crash left of the one before."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
@@ -45,3 +48,29 @@ async def test_a_line_that_a_crash_has_torn_spoils_no_other(tmp_path: Path) -> N
 async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         await FileLedger(tmp_path / "away" / "erasures.jsonl").add(ADA, DAY)
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_line_for_which_there_is_no_room_is_said_and_added_later(tmp_path: Path) -> None:
+    file = tmp_path / "erasures.jsonl"
+    ledger = FileLedger(file)
+    await ledger.add(ADA, DAY)
+    whole = file.stat().st_size
+
+    with capture_logs():
+        for left in (0, 1, 40):
+            with room_for(whole + left), pytest.raises(OSError):  # noqa: PT011  full or too large, as the system has it
+                await ledger.add(BEN, DAY)
+        await ledger.add(BEN, DAY)
+
+        assert await ledger.read() == {ADA: DAY, BEN: DAY}
