@@ -1,6 +1,6 @@
 """Retention: how long each kind of data is kept and what happens then; nothing about a child is kept without end.
 
-Sources: 16 CFR 312.10 (a written schedule, no indefinite retention) and GDPR article 5(1)(e). docs/retention.md is for
+Sources: 16 CFR 312.10 (a written schedule, no indefinite retention) and GDPR article 5(1)(e). docs/families.md is for
 people what this table is for the program.
 """
 

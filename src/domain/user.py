@@ -67,7 +67,7 @@ class User(Aggregate):
         self.staff_roles: frozenset[StaffRole] = frozenset()
         self.consents: dict[UUID, Consent] = {}
         self.codes: dict[str, datetime] = {}
-        """Keyed hashes of the codes that were not used, and until when each works."""
+        """Keyed hashes of the codes that still work, and until when each does."""
         self.alone_since: datetime | None = None
         """Since when a student has no guardian."""
 
@@ -204,6 +204,7 @@ class User(Aggregate):
                 self.alone_since = None
             case GuardianRemoved():
                 self.guardians -= {event.guardian_id}
+                self.codes = {}  # whoever is removed may have kept one
                 self.alone_since = self.alone_since if self.guardians else event.timestamp
             case ChildLinked():
                 self.children |= {event.child_id}
@@ -213,7 +214,7 @@ class User(Aggregate):
             case PairingCodeIssued():
                 self.codes[event.code_hash] = event.expires_at
             case PairingCodeUsed():
-                del self.codes[event.code_hash]
+                self.codes.pop(event.code_hash, None)
             case ConsentGranted():
                 self.consents[event.consent_id] = Consent(
                     id=event.consent_id,

@@ -93,6 +93,15 @@ def test_a_code_that_is_too_old_or_unknown_is_refused(code: str, later: timedelt
     assert pending(child) == []
 
 
+def test_whoever_was_a_guardian_comes_back_by_no_code_of_before() -> None:
+    parent, child = a_family()
+    child.issue_code(parent.id, "hash", NOW)
+    parent.unlink_child(child, NOW)
+
+    with pytest.raises(PairingCodeRefused):
+        child.use_code("hash", NOW)
+
+
 def test_unlinking_ends_the_consents_of_that_guardian_and_no_others() -> None:
     parent, child = a_family()
     other = a_user("parent")
