@@ -22,6 +22,8 @@ DAY = 86_400.0
 """Seconds between two rounds."""
 PAUSE = 600.0
 """Seconds after which a round that could not be ended is begun again."""
+AT_ONCE = 10_000
+"""People that one statement asks about."""
 
 logger = structlog.get_logger()
 
@@ -79,41 +81,24 @@ async def _erase(log: Log, person_id: UUID, reason: ErasureReason, now: datetime
 
 
 async def _find_unlinked(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
-    rows = await pool.fetch(
-        f"""
-        {_PEOPLE} select person_id from people
-        where role = 'student' and coalesce(
-            (
-                select e.type = 'GuardianRemoved' and e.recorded_at <= $1 from events as e
-                where e.stream = people.stream and e.type in ('GuardianAdded', 'GuardianRemoved')
-                order by e.version desc limit 1
-            ), true
-        )
-        """,  # noqa: S608  fixed words
-        now - rule.age,
-    )
-    return Due(rule, [person_id for (person_id,) in rows], 0)
+    return Due(rule, [row["person_id"] for row in await _look_through(pool, _UNLINKED, now - rule.age)], 0)
 
 
 async def _find_inactive(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
-    rows = await pool.fetch(
-        f"""
-        {_PEOPLE} select person_id, coalesce(
-            (
-                select array_agg(coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid) from events as e
-                where e.stream = people.stream and e.type in ('GuardianAdded', 'ChildLinked')
-            ), '{{}}'
-        ) as family
-        from people
-        where (select recorded_at from events where subject = person_id order by position desc limit 1) <= $1
-            and not exists (select from sessions as s where s.user_id = person_id and s.seen_at > $1)
-        """,  # noqa: S608  fixed words
-        now - rule.age,
-    )
+    rows = await _look_through(pool, _INACTIVE, now - rule.age)
     families: Mapping[UUID, list[UUID]] = {row["person_id"]: row["family"] for row in rows}
     erased = {person_id for (person_id,) in await pool.fetch("select person_id from erasures")}
     quiet = families.keys() | erased
     return Due(rule, [person_id for person_id, family in families.items() if quiet >= set(family)], 0)
+
+
+async def _look_through(pool: asyncpg.Pool, query: str, moment: datetime) -> list[asyncpg.Record]:
+    """Return who is due, asking about some people at a time: about all at once Postgres would be asked for too long."""
+    due, after = [], 0
+    while page := await pool.fetch(query, moment, after, AT_ONCE):
+        due += [row for row in page if row["is_due"]]
+        after = page[-1]["position"]
+    return due
 
 
 async def _count_rows(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
@@ -137,12 +122,32 @@ _FIND: Mapping[Rule, Callable[[asyncpg.Pool, Rule, datetime], Awaitable[Due]]] =
 _REASONS: Mapping[Rule, ErasureReason] = {UNLINKED: "unlinked", INACTIVE: "inactive"}
 _PEOPLE = """
 with people as (
-    select subject as person_id, stream, data ->> 'role' as role from events as registered
-    where type = 'UserRegistered' and recorded_at <= $1
-        and not exists (select from events as e where e.stream = registered.stream and e.type = 'UserErased')
+    select position, recorded_at, subject as person_id, stream, data ->> 'role' as role from events
+    where type = 'UserRegistered' and position > $2 order by position limit $3
 )
+select position, person_id, recorded_at <= $1
+    and not exists (select from events as e where e.stream = people.stream and e.type = 'UserErased')
 """
-"""Everybody who registered before $1 and was not erased."""
+"""The next who registered; each query goes on with what else makes them due."""
+_UNLINKED = f"""
+{_PEOPLE}
+    and role = 'student' and (
+        select count(*) filter (where e.type = 'GuardianAdded') = count(*) filter (where e.type = 'GuardianRemoved')
+            and coalesce(max(e.recorded_at) <= $1, true)
+        from events as e where e.stream = people.stream and e.type in ('GuardianAdded', 'GuardianRemoved')
+    ) as is_due
+from people order by position
+"""  # noqa: S608  fixed words
+_INACTIVE = f"""
+{_PEOPLE}
+    and (select e.recorded_at from events as e where e.subject = person_id order by e.position desc limit 1) <= $1
+    and not exists (select from sessions as s where s.user_id = person_id and s.seen_at > $1) as is_due,
+    array(
+        select coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid from events as e
+        where e.stream = people.stream and e.type in ('GuardianAdded', 'ChildLinked')
+    ) as family
+from people order by position
+"""  # noqa: S608  fixed words
 _DELETE = {
     SESSIONS: (
         """

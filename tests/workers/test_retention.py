@@ -44,6 +44,17 @@ async def register(platform: Platform, role: str, *, guardian: UUID | None = Non
     return user_id
 
 
+async def link(platform: Platform, guardian: UUID, child: UUID) -> None:
+    async def decide(history: History) -> None:
+        parent, student = await history.load(User, guardian), await history.load(User, child)
+        assert parent
+        assert student
+        parent.link_child(student, datetime.now(UTC))
+        history.save(parent, student)
+
+    await platform.store.log.execute(a_cause(guardian), decide)
+
+
 async def unlink(platform: Platform, guardian: UUID, child: UUID) -> None:
     async def decide(history: History) -> None:
         parent, student = await history.load(User, guardian), await history.load(User, child)
@@ -75,6 +86,33 @@ async def test_students_without_a_guardian_are_due_after_fourteen_days(
     assert [record.type for record in await platform.store.reader.read(0)].count("UserErased") == 0, "a dry run"
 
 
+async def test_a_student_whom_one_of_two_guardians_has_left_is_not_due(
+    platform: Platform, housekeeping: asyncpg.Pool
+) -> None:
+    mother, father = await register(platform, "parent"), await register(platform, "parent")
+    child = await register(platform, "student", guardian=mother)
+    await link(platform, father, child)
+    await unlink(platform, father, child)
+    await platform.project()
+
+    assert (await due(housekeeping, UNLINKED, 14 * DAY)).people == []
+    await link(platform, father, child)
+    for parent in (mother, father):
+        await unlink(platform, parent, child)
+    assert (await due(housekeeping, UNLINKED, 14 * DAY)).people == [child]
+
+
+async def test_all_who_are_due_are_found_though_only_some_are_asked_about_at_once(
+    platform: Platform, housekeeping: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.retention.AT_ONCE", 2)
+    registered = [await register(platform, role) for role in ("student", "parent", "parent", "student", "parent")]
+    await platform.project()
+
+    assert (await due(housekeeping, UNLINKED, 14 * DAY)).people == [registered[0], registered[3]]
+    assert (await due(housekeeping, INACTIVE, 730 * DAY)).people == registered
+
+
 async def test_what_is_due_is_erased_but_not_who_has_got_a_guardian_meanwhile(
     platform: Platform, housekeeping: asyncpg.Pool
 ) -> None:
@@ -83,15 +121,7 @@ async def test_what_is_due_is_erased_but_not_who_has_got_a_guardian_meanwhile(
     await platform.project()
     later = datetime.now(UTC) + 14 * DAY
     found = await due(housekeeping, UNLINKED, 14 * DAY)
-
-    async def decide(history: History) -> None:
-        guardian, student = await history.load(User, parent), await history.load(User, late)
-        assert guardian
-        assert student
-        guardian.link_child(student, datetime.now(UTC))
-        history.save(guardian, student)
-
-    await platform.store.log.execute(a_cause(parent), decide)
+    await link(platform, parent, late)
 
     assert await let_go(housekeeping, platform.store.log, found, later) == 1
     erased = [record for record in await platform.store.reader.read(0) if record.type == "UserErased"]
