@@ -19,6 +19,7 @@ from adapters.broker.connection import connect, connected
 from adapters.broker.intake import Intake
 from adapters.broker.topology import STUDENTS, Topology
 from adapters.cache import Cache
+from adapters.stopping import end
 from benchmarks.figure import ROUNDS, Figure, on_uvloop, profiled
 from benchmarks.log import open_log
 from benchmarks.machine import Machine
@@ -31,7 +32,6 @@ from projections.students import STUDENTS as PROJECTIONS
 from workers.broker_subscription import BrokerSubscription
 from workers.projector import Projector
 from workers.share import Share
-from workers.stopping import end
 
 EVENTS = 20_000
 

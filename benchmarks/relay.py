@@ -21,6 +21,7 @@ from adapters.broker.connection import Connect, connect, connected
 from adapters.broker.messages import batch_message
 from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS, Topology
+from adapters.stopping import end
 from benchmarks.figure import Figure, in_turns, on_uvloop, profiled
 from benchmarks.log import open_log
 from benchmarks.machine import Machine
@@ -30,7 +31,6 @@ from eventstore.connections import PROJECTOR, create_pool
 from workers.lease import Lease
 from workers.publisher import WINDOW
 from workers.relay import Relay
-from workers.stopping import end
 
 EVENTS = 60_000
 QUEUES = 4

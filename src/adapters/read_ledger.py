@@ -14,6 +14,7 @@ import asyncpg
 import prometheus_client as prometheus
 import structlog
 
+from adapters.stopping import end
 from domain.errors import ReadsUnrecorded
 from eventstore.connections import LOST
 
@@ -65,9 +66,7 @@ class ReadLedger:
         self._stopping.set()
         if self._task:
             await asyncio.wait({self._task}, timeout=FLUSH_SECONDS)
-            while not self._task.done():
-                self._task.cancel()
-                await asyncio.wait({self._task}, timeout=PAUSE)
+            await end(self._task)
         if self._waiting:
             logger.error("reads_lost", reads=len(self._waiting))
 

@@ -103,11 +103,9 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
     dsn = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         pool = await create_pool(dsn, APP, size=10)
-        stack.push_async_callback(_close, pool)
         fenced_pool = await create_pool(dsn, QUERIES, size=10)
-        stack.push_async_callback(_close, fenced_pool)
         key_pool = await create_pool(dsn, KEYS, size=2)
-        stack.push_async_callback(_close, key_pool)
+        stack.push_async_callback(_close, pool, fenced_pool, key_pool)
         appender = Appender(dsn, queue_limit=settings.append_queue)
         await appender.start()
         stack.push_async_callback(appender.stop)
@@ -165,11 +163,11 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
         )
 
 
-async def _close(pool: asyncpg.Pool) -> None:
-    """Let queries under way end; drop what a silent server never answers."""
+async def _close(*pools: asyncpg.Pool) -> None:
+    """Let queries under way end, all in the same second; drop what a silent server never answers."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
-            await pool.close()
+            await asyncio.gather(*(pool.close() for pool in pools))
 
 
 def _oldest(key_set: str) -> bytes:

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 
 from adapters.registrations import PostgresRegistrations
 from adapters.settings import Settings
-from adapters.wiring import CLOSE_SECONDS, Backend, open_backend
+from adapters.stopping import end
+from adapters.wiring import Backend, open_backend
 from api.cors import Cors
 from api.docs import add_docs
 from api.envelope import Envelope
@@ -102,9 +103,7 @@ def create_app(
             }
             backend.read_ledger.start()
             yield
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(backend.read_ledger.stop(), asyncio.wait(tasks, timeout=CLOSE_SECONDS))
+            await asyncio.gather(backend.read_ledger.stop(), end(*tasks))
 
     readers = ReaderMetrics(registry)
     streams = Streams(

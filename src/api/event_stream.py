@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from adapters.stopping import end
 from api.live import Stream, Streams
 from api.protocol import HANG_UP
 
@@ -74,11 +75,8 @@ class EventStream(JSONResponse):
             for part in done:
                 part.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS):
-                    await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _say(self, send: Send, block: bytes) -> None:
         await self._deliver(send, {"type": "http.response.body", "body": block, "more_body": True})

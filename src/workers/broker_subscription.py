@@ -18,10 +18,10 @@ import structlog
 from adapters.broker.intake import Arrival, Intake
 from adapters.broker.messages import Heartbeat
 from adapters.broker.topology import parts_of
+from adapters.stopping import end, finish
 from eventstore.connections import LOST
 from eventstore.reader import LogReader, Wakeups
 from workers.share import Share
-from workers.stopping import end, finish
 from workers.subscription import BATCH, HEARTBEAT, Delivery, Slice, TailingSubscription
 
 PATIENCE = 3.0

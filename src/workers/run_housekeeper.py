@@ -5,12 +5,12 @@ import asyncio
 import asyncpg
 
 from adapters.settings import PREFIX, Settings, SettingsInvalid
+from adapters.stopping import until
 from adapters.wiring import Backend, open_backend
 from eventstore.connections import HOUSEKEEPER, create_pool
 from workers.erasing import keep_erasing
 from workers.hash_reads import keep_hashing
 from workers.retention import keep_to_schedule
-from workers.stopping import until
 
 
 async def run_housekeeper(settings: Settings, stop: asyncio.Event) -> None:

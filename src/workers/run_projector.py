@@ -8,12 +8,12 @@ import structlog
 
 from adapters.cache import Cache
 from adapters.settings import Settings
+from adapters.stopping import end, until
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
 from projections.students import STUDENTS
 from workers.audit_schedule import audit_for_ever
 from workers.projector import Projector
-from workers.stopping import end, until
 from workers.subscription import TailingSubscription
 
 logger = structlog.get_logger()

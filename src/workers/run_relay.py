@@ -10,11 +10,11 @@ from adapters.broker.connection import connect
 from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS
 from adapters.settings import PREFIX, Settings, SettingsInvalid
+from adapters.stopping import until
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import Wakeups
 from workers.lease import Lease
 from workers.relay import Relay
-from workers.stopping import until
 
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:

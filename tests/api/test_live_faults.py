@@ -296,20 +296,28 @@ async def test_a_stop_does_not_wait_for_a_postgres_that_says_nothing(
     address = httpx.URL(settings.database_url.get_secret_value())
     async with Proxy(address.host, address.port or 0) as link:
         far = SecretStr(str(address.copy_with(port=link.port)))
+        others = asyncio.all_tasks()
         api = Process(settings.model_copy(update={"database_url": far}), Pace(heartbeat=0.1))
         await api.start()
         reader = Reader(api.url, family.parent, family.child)
         async with reader.connect() as events:
             await anext(events)
+            pool = api.backend.pool
+            while pool.get_idle_size() < pool.get_size():  # noqa: ASYNC110  whoever looks at the start is looking
+                await asyncio.sleep(0.01)
             link.go_silent()
             for _ in range(25):  # the reader's leave has to be renewed by now
                 await anext(events)
-            began = time.monotonic()
-            await api.stop()
-            took = time.monotonic() - began
+            with capture_logs() as logged:
+                began = time.monotonic()
+                await api.stop()
+                took = time.monotonic() - began
+            left = {task.get_name() for task in asyncio.all_tasks() - others}
             async for _ in events:
                 pass
 
     assert took < 4
+    assert left.isdisjoint({"readers", "learning of revocations", "following the log", "wakeups"})
+    assert [line["event"] for line in logged] == ["reads_lost"]
     assert reader.told[-1].data == {"reason": "server-stopping"}
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []

@@ -16,6 +16,7 @@ from adapters.broker.intake import Intake
 from adapters.broker.messages import Batch, read_message
 from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS, Topology
+from adapters.stopping import end
 from domain.errors import LogBroken
 from tests.faults import oracle, verdict
 from tests.workers.conftest import Platform
@@ -26,7 +27,6 @@ from workers.lease import Lease
 from workers.projector import Projector
 from workers.relay import Relay
 from workers.share import Share
-from workers.stopping import end
 
 QUEUES = 2
 NEVER = 1000.0

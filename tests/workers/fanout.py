@@ -15,6 +15,7 @@ from adapters.broker.connection import BROKEN, connect
 from adapters.broker.messages import Batch, Heartbeat, read_message
 from adapters.broker.outbox import Outbox
 from adapters.broker.topology import STUDENTS, Topology
+from adapters.stopping import end
 from eventstore.connections import PROJECTOR, create_pool
 from eventstore.record import Record
 from tests.eventstore.appends import END, an_append
@@ -22,7 +23,6 @@ from tests.eventstore.conftest import Store
 from tests.workers.running import eventually
 from workers.lease import Lease
 from workers.relay import Relay
-from workers.stopping import end
 
 QUEUES = 4
 

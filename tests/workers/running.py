@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
+from adapters.stopping import end
 from tests.workers.conftest import Platform
 from workers.projector import Projector
-from workers.stopping import end
 from workers.subscription import Delivery, Subscription
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
+from adapters.stopping import end
 from domain.errors import LogBroken
 from projections.progress_records import ProgressRecords
 from projections.progress_summary import ProgressSummaries
@@ -19,7 +20,6 @@ from tests.workers.running import eventually, everything_is_folded, receive, run
 from tests.workers.students import live, practise, register
 from tests.workers.stumbling import Stumbling
 from workers.projector import Projector
-from workers.stopping import end
 from workers.subscription import Delivery, Slice, Subscription
 
 

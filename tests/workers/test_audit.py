@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
+from adapters.stopping import end
 from projections.progress_summary import cache_key
 from projections.students import STUDENTS
 from projections.user_profile import cache_key as profile_key
@@ -19,7 +20,6 @@ from tests.workers.running import eventually
 from tests.workers.students import live, practise
 from workers.audit import Audited, _count, audit
 from workers.audit_schedule import audit_for_ever
-from workers.stopping import end
 from workers.switch import switch
 
 EVERYONE = 10_000

@@ -9,13 +9,13 @@ import pytest
 from adapters.broker.connection import connect
 from adapters.broker.intake import Intake
 from adapters.broker.topology import STUDENTS, Topology
+from adapters.stopping import end
 from tests.workers.conftest import Platform
 from tests.workers.fanout import QUEUES, Fanout
 from tests.workers.subscription_contract import SubscriptionContract
 from workers.broker_subscription import BrokerSubscription
 from workers.projector import Projector
 from workers.share import Share
-from workers.stopping import end
 from workers.subscription import Subscription
 
 NEVER = 1000.0

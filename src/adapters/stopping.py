@@ -11,17 +11,21 @@ async def until(stop: asyncio.Event, working: "asyncio.Task[None]") -> None:
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (working, stopping):
-            await end(task)
+        await end(working, stopping)
     if not working.cancelled():
         working.result()
 
 
-async def end(task: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
-    """Cancel a task until it ends: `wait_for` of Python 3.11, which redis-py uses, may swallow a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
+async def end(*tasks: "asyncio.Task[None] | asyncio.Task[bool]") -> None:
+    """Cancel tasks until they end: once is not always enough.
+
+    `wait_for` of Python 3.11, which redis-py uses, may swallow a cancellation, and a query of asyncpg that is cancelled
+    waits until a Postgres, which may be silent, has said so.
+    """
+    while left := {task for task in tasks if not task.done()}:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.2)
 
 
 async def finish(farewell: Coroutine[None, None, None]) -> None:
