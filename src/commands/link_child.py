@@ -8,6 +8,9 @@ from domain.cause import Cause, Receipt
 from domain.errors import NotAllowed, PairingCodeRefused
 from domain.user import User
 
+NOBODY = UUID(int=0)
+"""For whom a code that was never issued is, so that it is refused as any other."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChild:
@@ -20,18 +23,17 @@ class LinkChild:
 async def link_child(log: Log, codes: PairingCodes, command: LinkChild) -> tuple[UUID, Receipt]:
     """Append `PairingCodeUsed`, `GuardianAdded` and `ChildLinked`; return whose guardian the parent is now.
 
-    Raises `PairingCodeRefused`, also for a parent who is a guardian already, and `NotAllowed` for who is no parent.
+    Raises `NotAllowed` for who is no parent, and `PairingCodeRefused` alike for a code that is unknown, used or too
+    old, and for a parent who is a guardian already.
     """
-    student_id = await codes.student_of(command.code)
-    if student_id is None:
-        raise PairingCodeRefused
+    student_id = await codes.student_of(command.code) or NOBODY
 
     async def decide(history: History) -> None:
-        student = await history.load(User, student_id)
         parent = await history.load(User, command.cause.actor)
-        if student is None or parent is None or parent.role != "parent":
+        if parent is None or parent.role != "parent":
             raise NotAllowed
-        if student_id in parent.children:
+        student = await history.load(User, student_id)
+        if student is None or student_id in parent.children:
             raise PairingCodeRefused
         student.use_code(codes.hash(command.code), command.cause.occurred_at)
         parent.link_child(student, command.cause.occurred_at)

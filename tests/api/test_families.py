@@ -7,12 +7,17 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from adapters.settings import Settings
+from adapters.wiring import Backend
 from api.app import create_app
+from commands.issue_pairing_code import IssuePairingCode, issue_pairing_code
+from domain.cause import Cause
 
 from .people import Person, Register
+from .refusals import essence
 from .talks import TERMS, Talks
 
 
@@ -194,6 +199,33 @@ async def test_a_child_that_is_registered_with_consent_has_it_at_once(
     assert (consent["guardian_id"], consent["withdrawn_at"]) == (str(parent.id), None)
     assert alone.status_code == 403
     assert [one["student_id"] for one in await talks.links(parent)] == [made.json()["id"]]
+
+
+async def test_an_unknown_a_used_and_an_expired_code_are_refused_alike(
+    talks: Talks, app: FastAPI, parent: Person, child: Person, register: Register
+) -> None:
+    backend: Backend = app.state.backend
+    too_old = Cause(
+        command_id=uuid4(),
+        operation="IssuePairingCode",
+        actor=child.id,
+        occurred_at=datetime.now(UTC) - timedelta(hours=24),
+        body=b"",
+        correlation_id=uuid4(),
+        causation_id=uuid4(),
+    )
+    expired, _ = await issue_pairing_code(
+        backend.log, backend.pairing_codes, IssuePairingCode(cause=too_old, student_id=child.id)
+    )
+    used = (await talks.code(child, child)).json()["code"]
+    await talks.link(await register("parent"), used)
+    codes = ("AAAA-BBBB-CCCC", expired, used)
+
+    for who, status in ((parent, 422), (await register("student"), 403)):
+        unknown, *others = [essence(await talks.link(who, code)) for code in codes]
+
+        assert others == [unknown, unknown]
+        assert unknown[0] == status
 
 
 async def test_codes_cannot_be_guessed_for_tries_are_few(talks: Talks, parent: Person) -> None:
