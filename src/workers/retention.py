@@ -87,9 +87,7 @@ async def _find_unlinked(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
 async def _find_inactive(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
     rows = await _look_through(pool, _INACTIVE, now - rule.age)
     families: Mapping[UUID, list[UUID]] = {row["person_id"]: row["family"] for row in rows}
-    erased = {person_id for (person_id,) in await pool.fetch("select person_id from erasures")}
-    quiet = families.keys() | erased
-    return Due(rule, [person_id for person_id, family in families.items() if quiet >= set(family)], 0)
+    return Due(rule, [person_id for person_id, family in families.items() if families.keys() >= set(family)], 0)
 
 
 async def _look_through(pool: asyncpg.Pool, query: str, moment: datetime) -> list[asyncpg.Record]:
@@ -143,8 +141,10 @@ _INACTIVE = f"""
     and (select e.recorded_at from events as e where e.subject = person_id order by e.position desc limit 1) <= $1
     and not exists (select from sessions as s where s.user_id = person_id and s.seen_at > $1) as is_due,
     array(
-        select coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid from events as e
-        where e.stream = people.stream and e.type in ('GuardianAdded', 'ChildLinked')
+        select coalesce(e.data ->> 'guardian_id', e.data ->> 'child_id')::uuid as relative from events as e
+        where e.stream = people.stream
+            and e.type in ('GuardianAdded', 'GuardianRemoved', 'ChildLinked', 'ChildUnlinked')
+        group by relative having count(*) % 2 = 1  -- every end has a beginning
     ) as family
 from people order by position
 """  # noqa: S608  fixed words

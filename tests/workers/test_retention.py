@@ -142,6 +142,17 @@ async def test_a_family_of_which_nothing_was_heard_is_due_and_one_that_only_look
     assert set((await due(housekeeping, INACTIVE, 1331 * DAY)).people) == {quiet, child, looking, other}
 
 
+async def test_a_former_guardian_who_is_active_keeps_nobody(platform: Platform, housekeeping: asyncpg.Pool) -> None:
+    mother, father = await register(platform, "parent"), await register(platform, "parent")
+    child = await register(platform, "student", guardian=mother)
+    await link(platform, father, child)
+    await unlink(platform, father, child)
+    await platform.project()
+    await sign_in(platform, father, seen=600 * DAY)
+
+    assert set((await due(housekeeping, INACTIVE, 730 * DAY)).people) == {mother, child}
+
+
 async def test_sessions_that_ended_are_due_but_neither_the_last_nor_a_revoked_one(
     platform: Platform, housekeeping: asyncpg.Pool
 ) -> None:
