@@ -34,11 +34,12 @@ class FileLedger:
         return await asyncio.to_thread(self._read)
 
     def _add(self, person_id: UUID, on: date) -> None:
-        handle = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        is_there = person_id in self._read()
+        handle = os.open(self._file, os.O_RDONLY if is_there else os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            if person_id not in self._read():
+            if not is_there:
                 _append(handle, orjson.dumps({"person_id": str(person_id), "erased_on": on.isoformat()}) + b"\n")
-            os.fsync(handle)  # even where it is there: whoever wrote it may have died before this
+            os.fsync(handle)  # a line that is there as well: whoever wrote it may have died before this
         finally:
             os.close(handle)
         sync_directory(self._file.parent)
