@@ -174,6 +174,6 @@ def readiness_of(app: FastAPI, backend: Backend) -> Readiness:
             raise Unavailable
 
     return Readiness(
-        needed={"postgres": postgres, "identity": backend.identity.ping, "erasures": erasures},
-        optional={"redis": backend.cache.ping},
+        needed={"postgres": postgres, "erasures": erasures},
+        optional={"identity": backend.identity.ping, "redis": backend.cache.ping},
     )

@@ -20,7 +20,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Which machines are away: `away` lists those that requests need, `degraded` the others."""
+    """Which machines are away: `away` lists those that every request needs, `degraded` the others."""
 
     away: tuple[str, ...]
     degraded: tuple[str, ...]

@@ -103,7 +103,7 @@ class UserProfile(BaseModel):
 
 
 class Health(BaseModel):
-    """How the server is; `degraded` names parts that are away without anything failing for it."""
+    """How the server is; `degraded` names parts that are away while those who are signed in go on."""
 
     status: str
     degraded: list[str] = []

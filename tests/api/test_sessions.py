@@ -401,12 +401,14 @@ async def test_without_supabase_nobody_signs_in_and_who_is_signed_in_goes_on(
             again = await refresh(client, student.refresh_token)
             await redis.flushall()
             going_on = await ask(client, student)
+            ready = await client.get("/health/ready")
             leaving = await log_out(client, student)
 
             assert (login.status_code, again.status_code) == (503, 503)
             assert int(login.headers["retry-after"]) >= 1
             assert login.json()["type"] == "/problems/identity-unavailable"
             assert going_on == 200
+            assert ready.json() == {"status": "ready", "degraded": ["identity"]}
             assert leaving.status_code == 204
             assert await ask(client, student) == 401
             link.come_back()

@@ -25,7 +25,7 @@ async def readiness(request: Request) -> Readiness:
 
 
 async def ready(readiness: Annotated[Readiness, Depends(readiness)]) -> Response:
-    """Tell whether requests can be served; without Redis they can, only slower."""
+    """Tell whether requests can be served: without Redis they can, only slower, without Supabase all but signing in."""
     finding = await readiness.look()
     if finding.away:
         raise NotReady(away=[*finding.away, *finding.degraded])
