@@ -26,7 +26,7 @@ TOO_LATE = 10.0
 """Seconds behind the log from which a reader is a problem."""
 
 TOO_LONG = 60.0
-"""Seconds from which an open transaction is a problem: it holds back what Postgres can clean up."""
+"""Seconds from which an open transaction is a problem, for it holds back what Postgres can clean up; an erasure too."""
 
 app = typer.Typer()
 
@@ -53,6 +53,8 @@ class Status:
     """Of the broker; none without one."""
     oldest_transaction: float | None
     """Seconds for which the oldest open transaction of this database has been open; None where that is not known."""
+    unfinished_erasures: int
+    """People who were erased in the log more than a minute ago and not everywhere yet."""
 
     @property
     def problems(self) -> list[str]:
@@ -74,6 +76,8 @@ class Status:
         found += [f"nobody reads the queue {queue.name}" for queue in self.queues if queue.consumers == 0]
         if (self.oldest_transaction or 0) > TOO_LONG:
             found.append(f"a transaction has been open for {self.oldest_transaction:.0f} s")
+        if self.unfinished_erasures:
+            found.append(f"erasures that nobody finishes: {self.unfinished_erasures:,}")
         return found
 
 
@@ -87,7 +91,8 @@ def status(
     position, and for each projection and the relay the position of the slowest part, the events it has not dealt with
     yet and the age of the oldest of them; and of each queue how much waits in it and how many read it. Ends with 0 when
     all is well, with 1 when something is away, a schema is not the code's, a reader is more than 10 s late, events are
-    parked, no relay leads, nobody reads a queue, or a transaction has been open for a minute.
+    parked, no relay leads, nobody reads a queue, a transaction has been open for a minute, or somebody was erased in the
+    log a minute ago and is not erased everywhere.
 
     Example: afterschool status --json
     """
@@ -109,7 +114,7 @@ async def read_status(settings: Settings) -> Status:
     if settings.rabbitmq_url:
         rabbitmq, queues = await reach_rabbitmq(settings)
         machines.append(rabbitmq)
-    schema, head, readers, oldest = None, None, list[ReaderPosition](), None
+    schema, head, readers, oldest, erasures = None, None, list[ReaderPosition](), None, 0
     if postgres.is_up:
         connection = await asyncpg.connect(
             settings.database_url.get_secret_value(),
@@ -121,17 +126,30 @@ async def read_status(settings: Settings) -> Status:
             with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # the schema says it already
                 head, readers = await read_head(connection), await read_positions(connection)
                 readers += [await read_relay(connection)] if settings.rabbitmq_url else []
+                erasures = await connection.fetchval(_UNFINISHED_ERASURES, TOO_LONG)
             oldest = await connection.fetchval(_OLDEST)
         finally:
             await connection.close()
     return Status(
-        machines=machines, schema=schema, head=head, readers=readers, queues=queues, oldest_transaction=oldest
+        machines=machines,
+        schema=schema,
+        head=head,
+        readers=readers,
+        queues=queues,
+        oldest_transaction=oldest,
+        unfinished_erasures=erasures,
     )
 
 
 _OLDEST = """
 select extract(epoch from max(clock_timestamp() - xact_start))::float8 from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
+
+_UNFINISHED_ERASURES = """
+select count(*) from events as e
+where type = 'UserErased' and recorded_at < clock_timestamp() - make_interval(secs => $1)
+    and not exists (select from erasures as d where d.person_id = e.subject and d.position = e.position)
 """
 
 

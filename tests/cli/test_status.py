@@ -13,6 +13,7 @@ from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
 from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
 from tests.workers.conftest import new_projector
+from tests.workers.students import erase
 from workers.subscription import TailingSubscription
 
 READERS = ["progress_records", "progress_summary", "user_profile"]
@@ -231,6 +232,22 @@ async def test_a_broker_that_is_away_is_named_without_its_password(terminal: Ter
         "rabbitmq is away (AMQPConnectionError)"
     ]
     assert "secret" not in json.dumps(status)
+
+
+@pytest.mark.usefixtures("auth")
+async def test_an_erasure_that_nobody_finishes_is_a_problem(
+    terminal: Terminal, store: Store, redis_url: str, database: str
+) -> None:
+    await erase(store, await register(store))
+    await fold_everything(store, redis_url)
+    soon = await read(terminal)
+    await append_old_event(database)
+
+    exit_code, status = await read(terminal)
+
+    assert soon[1]["unfinished_erasures"] == 0
+    assert (exit_code, status["unfinished_erasures"]) == (1, 1)
+    assert "erasures that nobody finishes: 1" in status["problems"]
 
 
 @pytest.mark.usefixtures("auth")
