@@ -91,8 +91,8 @@ def status(
     position, and for each projection and the relay the position of the slowest part, the events it has not dealt with
     yet and the age of the oldest of them; and of each queue how much waits in it and how many read it. Ends with 0 when
     all is well, with 1 when something is away, a schema is not the code's, a reader is more than 10 s late, events are
-    parked, no relay leads, nobody reads a queue, a transaction has been open for a minute, or somebody was erased in the
-    log a minute ago and is not erased everywhere.
+    parked, no relay leads, nobody reads a queue, a transaction has been open for a minute, or somebody was erased in
+    the log a minute ago and is not erased everywhere.
 
     Example: afterschool status --json
     """
