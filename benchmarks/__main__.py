@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, over_http, projector, projector_broker, rebuild, relay, verify, visible
+from benchmarks import append, look, over_http, projector, projector_broker, rebuild, relay, verify, visible
 from benchmarks.figure import GOALS, Figure
 from benchmarks.machine import Machine, running_machine
 
@@ -33,6 +33,7 @@ BENCHMARKS = (
     Benchmark(("append_10_events_vs_1",), append.measure_10_events, append.profile_10_events),
     Benchmark(("post_progress_vs_noop",), over_http.measure_post, over_http.profile_post),
     Benchmark(("get_progress_vs_noop", "get_progress_vs_bare"), over_http.measure_get, over_http.profile_get),
+    Benchmark(("look_1_vs_get", "look_32_vs_get"), look.measure, look.profile),
     Benchmark(("visible_p50_ms", "visible_p99_ms"), visible.measure, visible.profile),
     Benchmark(("visible_broker_p50_ms", "visible_broker_p99_ms"), visible.measure_broker, visible.profile_broker),
     Benchmark(("relay_vs_aio_pika",), relay.measure, relay.profile),

@@ -32,6 +32,8 @@ GOALS = {
     "post_progress_vs_noop": Goal(0.5, 0.8),
     "get_progress_vs_noop": Goal(0.8, 0.95),
     "get_progress_vs_bare": Goal(0.4, 0.7),
+    "look_1_vs_get": Goal(0.4, 0.7),
+    "look_32_vs_get": Goal(1, 2),
     "visible_p50_ms": Goal(15, 5, less_is_better=True),
     "visible_p99_ms": Goal(100, 30, less_is_better=True),
     "visible_broker_p50_ms": Goal(30, 10, less_is_better=True),

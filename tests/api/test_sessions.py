@@ -14,6 +14,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from redis.asyncio.client import Monitor
 
 from adapters.embedded.auth.key_file import load_keys
 from adapters.identity import SupabaseIdentity
@@ -23,7 +24,7 @@ from adapters.wiring import Backend
 from tests.faults.proxy import Proxy
 
 from .live import Process, Reader, process
-from .people import PASSWORD, Person, Register
+from .people import PASSWORD, Family, Person, Register
 from .test_security import session_key
 
 WITHIN = 5.0
@@ -415,23 +416,37 @@ async def test_without_supabase_nobody_signs_in_and_who_is_signed_in_goes_on(
             assert (await refresh(client, student.refresh_token)).status_code == 401
 
 
-async def test_a_cached_query_with_session_and_limit_is_one_command_to_redis(
-    client: httpx.AsyncClient, redis: Redis, student: Person
-) -> None:
-    path = f"/users/{student.id}"
-    for _ in range(2):
-        await client.get(path, headers=student.headers)
-
+async def commands_sent(redis: Redis, monitor: Monitor) -> list[str]:
+    """Return what was sent since the monitor began, but for what scripts did and what opens a connection."""
+    await redis.echo("that is all")
     sent: list[str] = []
-    async with redis.monitor() as monitor:
-        answers = [await client.get(path, headers=student.headers) for _ in range(3)]
-        await redis.echo("that is all")
-        async for command in monitor.listen():
-            name = command["command"].split()[0]
-            if name == "ECHO":
-                break
-            if command["client_type"] != "lua" and name not in {"HELLO", "CLIENT"}:  # which open a connection
-                sent.append(name)
+    async for command in monitor.listen():
+        name = command["command"].split()[0]
+        if name == "ECHO":
+            return sent
+        if command["client_type"] != "lua" and name not in {"HELLO", "CLIENT"}:
+            sent.append(name)
+    return sent
 
-    assert [answer.status_code for answer in answers] == [200] * 3
-    assert sent == ["EVALSHA"] * 3
+
+@pytest.mark.parametrize("path", ["/users", "/progress"])
+@pytest.mark.parametrize("by_guardian", [False, True], ids=["by-the-child", "by-a-guardian"])
+async def test_a_cached_query_with_session_and_limit_is_one_command_to_redis(
+    api: Process, family: Family, redis: Redis, path: str, *, by_guardian: bool
+) -> None:
+    viewer = family.parent if by_guardian else family.child
+    address = f"{api.url}{path}/{family.child.id}"
+    async with httpx.AsyncClient(headers=viewer.headers, timeout=30) as client:
+        for _ in range(2):
+            await client.get(address)
+
+        async with redis.monitor() as monitor:
+            alone = [await client.get(address) for _ in range(3)]
+            one_each = await commands_sent(redis, monitor)
+            at_once = await asyncio.gather(*(client.get(address) for _ in range(20)))
+            shared = await commands_sent(redis, monitor)
+
+    assert {answer.status_code for answer in (*alone, *at_once)} == {200}
+    assert one_each == ["EVALSHA"] * 3
+    assert set(shared) == {"EVALSHA"}
+    assert len(shared) <= 20
