@@ -212,6 +212,18 @@ async def test_without_redis_the_process_counts_itself_says_so_once_and_in_a_met
     assert api.measured("_local_charges_total") == 8
 
 
+async def test_without_redis_each_of_several_processes_lets_its_share_through(settings: Settings) -> None:
+    passed = []
+    for _ in range(5):
+        async with (
+            limited(settings, **FEW, redis_url=AWAY, api_processes=5) as api,
+            api.asked_from("198.51.100.13") as client,
+        ):
+            passed += [(await client.get("/problems")).status_code == 200 for _ in range(4)]
+
+    assert passed == [True, False, False, False] * 5
+
+
 async def test_a_redis_that_comes_back_counts_again(settings: Settings, redis: Redis) -> None:
     async with limited(settings, **FEW) as api, api.asked_from("198.51.100.10") as client:
         api.app.state.backend.cache._breaker.trip()

@@ -6,16 +6,29 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from adapters.settings import Settings
 from api.app import create_app
+from tests.adapters.provider import a_token, part
 
 from .people import Family, as_bytes
+
+ANYTHING: st.SearchStrategy[object] = st.none() | st.integers() | st.text()
+GARBAGE = st.one_of(
+    st.binary(max_size=9000),
+    st.text(max_size=200).map(str.encode),
+    st.lists(st.binary(max_size=60).map(part), min_size=1, max_size=5).map(lambda parts: ".".join(parts).encode()),
+    st.dictionaries(st.text(max_size=8), ANYTHING, max_size=9).map(lambda claims: a_token(claims).encode()),
+)
+"""What may come as a token: any bytes, any text, anything in parts, and what a stranger signed."""
 
 
 @pytest.fixture
@@ -90,6 +103,18 @@ async def test_what_is_no_valid_token_is_refused_without_a_reason(
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     assert answer.json()["type"] == "/problems/token-refused"
     assert "canary7f3a" not in answer.text
+
+
+@hypothesis.settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(token=GARBAGE)
+async def test_no_garbage_is_anything_but_a_refusal_that_says_how_to_sign_in(
+    client: httpx.AsyncClient, family: Family, token: bytes
+) -> None:
+    for method, path in (("GET", f"/progress/{family.child.id}"), ("POST", "/users"), ("GET", "/guardianships")):
+        answer = await client.request(method, path, headers=[(b"authorization", b"Bearer " + token)])
+
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic YTpi", "canary7f3a", "Bearer\tx"])
