@@ -20,37 +20,40 @@ logger = structlog.get_logger()
 
 
 class FileLedger:
-    """The port `commands.ports.ErasureLedger` on a file, which is made when it is first written to."""
+    """The port `commands.ports.ErasureLedger` on a file that must be there: without it, nobody would be missed."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+
+    async def begin(self) -> None:
+        """Make the file, empty, unless it is there; raises `OSError`."""
+        await asyncio.to_thread(self._begin)
 
     async def add(self, person_id: UUID, on: date) -> None:
         """Bring the line to disk, unless it is there; raises `OSError`."""
         await asyncio.to_thread(self._add, person_id, on)
 
     async def read(self) -> dict[UUID, date]:
-        """Return everyone who was erased, with the date; raises `OSError`, but not for a file that is not there yet."""
+        """Return everyone who was erased, with the date; raises `OSError`."""
         return await asyncio.to_thread(self._read)
+
+    def _begin(self) -> None:
+        self._file.touch(mode=0o600)
+        sync_directory(self._file.parent)
 
     def _add(self, person_id: UUID, on: date) -> None:
         is_there = person_id in self._read()
-        handle = os.open(self._file, os.O_RDONLY if is_there else os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(self._file, os.O_RDONLY if is_there else os.O_RDWR | os.O_APPEND)
         try:
             if not is_there:
                 _append(handle, orjson.dumps({"person_id": str(person_id), "erased_on": on.isoformat()}) + b"\n")
             os.fsync(handle)  # a line that is there as well: whoever wrote it may have died before this
         finally:
             os.close(handle)
-        sync_directory(self._file.parent)
 
     def _read(self) -> dict[UUID, date]:
-        try:
-            lines = self._file.read_bytes().splitlines()
-        except FileNotFoundError:
-            return {}
         erased = {}
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(self._file.read_bytes().splitlines(), start=1):
             try:
                 entry = orjson.loads(line)
                 erased[UUID(entry["person_id"])] = date.fromisoformat(entry["erased_on"])

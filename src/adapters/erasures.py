@@ -15,6 +15,10 @@ class PostgresErasures:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def nobody_yet(self) -> bool:
+        """Tell whether the log is empty, and the whole system new."""
+        return bool(await self._pool.fetchval("select not exists (select from events)"))
+
     async def unfinished(self, after: int, limit: int) -> list[Erasure]:
         """Return who was erased in the log behind a position but not everywhere, the first of them first."""
         rows = await self._pool.fetch(

@@ -58,6 +58,7 @@ class Tokens:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in: int
+    user_id: UUID
 
 
 class SupabaseIdentity:
@@ -197,7 +198,12 @@ async def _credentials(deadline: float) -> AsyncIterator[None]:
 def _tokens(answer: AuthResponse) -> Tokens:
     if answer.session is None:
         raise IdentityUnavailable
-    return Tokens(answer.session.access_token, answer.session.refresh_token, answer.session.expires_in)
+    return Tokens(
+        answer.session.access_token,
+        answer.session.refresh_token,
+        answer.session.expires_in,
+        UUID(answer.session.user.id),
+    )
 
 
 def _attributes(user_id: UUID, email: str, password: str) -> AdminUserAttributes:

@@ -79,7 +79,7 @@ class Backend:
             aggregates=Aggregates(reader),
             get_progress_summary=GetProgressSummary(self.pool, reader, self.cache, rows=rows),
             get_user_profile=GetUserProfile(rows, reader, self.keys, self.cache),
-            export_person=ExportPerson(reader, self.keys),
+            export_person=ExportPerson(reader, rows, self.keys),
         )
 
 

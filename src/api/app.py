@@ -174,6 +174,6 @@ def readiness_of(app: FastAPI, backend: Backend) -> Readiness:
             raise Unavailable
 
     return Readiness(
-        needed={"postgres": postgres, "erasures": erasures},
+        needed={"postgres": postgres, "erasures": erasures, "keys": backend.keys.check},
         optional={"identity": backend.identity.ping, "redis": backend.cache.ping},
     )

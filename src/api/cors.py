@@ -14,7 +14,10 @@ _SENT = (
     *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID"),
     "Traceparent",
 )
-_SHOWN = ("ETag", "Event-Position", "Stale-By", "Retry-After", "Location")
+_SHOWN = (
+    *("ETag", "Event-Position", "Stale-By", "Retry-After", "Location", "Content-Disposition"),
+    *("RateLimit", "RateLimit-Policy"),
+)
 
 
 class Cors(CORSMiddleware):
@@ -24,7 +27,7 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=origins,
-            allow_methods=("GET", "POST", "PATCH"),
+            allow_methods=("GET", "POST", "PATCH", "DELETE"),
             allow_headers=_SENT,
             expose_headers=_SHOWN,
             max_age=600,

@@ -14,6 +14,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.trace import trace_id_of
 from domain import errors
@@ -133,6 +134,7 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     RequestInvalid: Problem(422, "Request invalid"),
     errors.IdempotencyKeyReused: Problem(422, "Idempotency-Key reused"),
     errors.PairingCodeRefused: Problem(422, "Pairing code refused"),
+    errors.GuardianAlready: Problem(422, "Guardian already"),
     errors.ConsentEnded: Problem(422, "Consent ended"),
     errors.RoleUnchanged: Problem(422, "Role unchanged"),
     errors.ProfileUnchanged: Problem(422, "Profile unchanged"),
@@ -225,7 +227,15 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     otherwise = RequestMalformed if error.status_code < 500 else UnexpectedFailure  # noqa: PLR2004  "
     response = answer_error(request, _BY_STATUS.get(error.status_code, otherwise)())
     response.headers.update(error.headers or {})
+    if "allow" in response.headers:
+        response.headers["allow"] = ", ".join(_methods_here(request))
     return response
+
+
+def _methods_here(request: Request) -> list[str]:
+    """Return what an address can be asked with: every operation is a route of its own, and names only itself."""
+    matching = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
 
 
 def _broken_fields(error: errors.AfterschoolError) -> tuple[FieldError, ...]:

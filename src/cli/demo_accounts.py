@@ -125,6 +125,8 @@ async def _make(api: httpx.AsyncClient, accounts: Sequence[DemoAccount]) -> list
 
 async def _sign_in(api: httpx.AsyncClient, account: DemoAccount) -> str:
     answer = await api.post("/auth/login", json={"email": account.email, "password": account.password})
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise DemoRefused(f"{account.email} is no more; delete demo-accounts.json, and new demo accounts are made.")
     return str(_read(answer, f"sign in {account.email}")["access_token"])
 
 

@@ -39,6 +39,8 @@ _BROKER = {"RABBITMQ_URL", "RABBITMQ_CA_FILE"}
 _GIVEN_BROKER = {f"{PREFIX}RABBITMQ_URL", f"{PREFIX}RABBITMQ_URL_FILE"}
 _AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
 _API_IS_UP = "/health/ready"
+LEDGER = "erasures.jsonl"
+_NO_LEDGER = "{0} is missing, which keeps who was erased: put it back from a copy. If nobody was ever erased here, make it: touch {0}"
 
 
 def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
@@ -80,6 +82,8 @@ class Machine:
     def __init__(self, port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
         before = read_environment_file(directory / "environment")
         keys = ensure_keys(directory / "keys", data_exists=(directory / "postgres" / "data").exists())
+        if (directory / "postgres" / "data").exists() and not (directory / LEDGER).exists():
+            raise DidNotStart(_NO_LEDGER.format(directory / LEDGER))
         (directory / "run").mkdir(mode=0o700, exist_ok=True)
         self.directory = directory
         self._port = port or free_port()
@@ -98,7 +102,7 @@ class Machine:
             "PORT": str(self._port),
             "METRICS_HOST": "127.0.0.1",
             "METRICS_PORT": str(self._metrics_port),
-            "ERASURE_LEDGER": str(directory.resolve() / "erasures.jsonl"),
+            "ERASURE_LEDGER": str(directory.resolve() / LEDGER),
             "SUPABASE_URL": f"http://127.0.0.1:{auth_port}",
             **{f"{name.upper()}_FILE": str(file) for name, file in keys.items()},
         }

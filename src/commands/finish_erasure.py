@@ -7,12 +7,12 @@ from uuid import UUID, uuid5
 from commands.erase_user import EraseUser, erase_user
 from commands.ports import (
     Accounts,
-    DestructibleKeys,
     Erasure,
     ErasureLedger,
     Erasures,
     Log,
     PersonalValues,
+    PersonKeys,
     SignedInDevices,
 )
 from domain.cause import HOUSEKEEPER, Cause
@@ -30,7 +30,7 @@ class ErasurePorts:
     erasures: Erasures
     ledger: ErasureLedger | None
     """None where nobody keeps one: what was erased comes back with a backup."""
-    keys: DestructibleKeys
+    keys: PersonKeys
     accounts: Accounts
     devices: SignedInDevices
     values: PersonalValues
@@ -54,9 +54,14 @@ async def finish_erasure(ports: ErasurePorts, erasure: Erasure) -> None:
 async def reapply_ledger(ports: ErasurePorts) -> int:
     """Erase again whom an older backup has brought back, all of it, and return how many; none without a ledger.
 
-    To be called before anyone is served from a database that may have been restored.
+    To be called before anyone is served from a database that may have been restored. A ledger that is not there is one
+    that was lost, and raises `OSError`, unless the whole system is new.
     """
-    erased = await ports.ledger.read() if ports.ledger else {}
+    if ports.ledger is None:
+        return 0
+    if await ports.erasures.nobody_yet():
+        await ports.ledger.begin()
+    erased = await ports.ledger.read()
     forgotten = await ports.erasures.forgotten(erased.keys())
     for person_id in forgotten:
         await _erase_again(ports, person_id, erased[person_id])

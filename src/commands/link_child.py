@@ -5,7 +5,7 @@ from uuid import UUID
 
 from commands.ports import History, Log, PairingCodes
 from domain.cause import Cause, Receipt
-from domain.errors import NotAllowed, PairingCodeRefused
+from domain.errors import GuardianAlready, NotAllowed, PairingCodeRefused
 from domain.user import User
 
 NOBODY = UUID(int=0)
@@ -23,8 +23,8 @@ class LinkChild:
 async def link_child(log: Log, codes: PairingCodes, command: LinkChild) -> tuple[UUID, Receipt]:
     """Append `PairingCodeUsed`, `GuardianAdded` and `ChildLinked`; return whose guardian the parent is now.
 
-    Raises `NotAllowed` for who is no parent, and `PairingCodeRefused` alike for a code that is unknown, used or too
-    old, and for a parent who is a guardian already.
+    Raises `NotAllowed` for who is no parent, `PairingCodeRefused` alike for a code that is unknown, used or too old,
+    and `GuardianAlready` where it is good.
     """
     student_id = await codes.student_of(command.code) or NOBODY
 
@@ -33,9 +33,11 @@ async def link_child(log: Log, codes: PairingCodes, command: LinkChild) -> tuple
         if parent is None or parent.role != "parent":
             raise NotAllowed
         student = await history.load(User, student_id)
-        if student is None or student_id in parent.children:
+        if student is None:
             raise PairingCodeRefused
         student.use_code(codes.hash(command.code), command.cause.occurred_at)
+        if student_id in parent.children:
+            raise GuardianAlready
         parent.link_child(student, command.cause.occurred_at)
         history.save(student, parent)
 

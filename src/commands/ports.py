@@ -91,6 +91,9 @@ class PersonKeys(Protocol):
     async def create(self, person_id: UUID) -> None:
         """Make this person's key; a second call changes nothing."""
 
+    async def destroy(self, person_id: UUID) -> None:
+        """Destroy this person's key for good; a second call changes nothing."""
+
 
 class KnownProfile(Protocol):
     """A profile as people are shown it."""
@@ -135,6 +138,9 @@ class Erasure(NamedTuple):
 class Erasures(Protocol):
     """What the log knows of erasures, and for whom everything outside of it is done."""
 
+    async def nobody_yet(self) -> bool:
+        """Tell whether the log is empty, and the whole system new."""
+
     async def unfinished(self, after: int, limit: int) -> list[Erasure]:
         """Return who was erased in the log behind a position but not everywhere, the first of them first."""
 
@@ -148,18 +154,14 @@ class Erasures(Protocol):
 class ErasureLedger(Protocol):
     """Who was erased and when, kept away from the database."""
 
+    async def begin(self) -> None:
+        """Make the ledger of a new system, unless it is there; raises `OSError`."""
+
     async def add(self, person_id: UUID, on: date) -> None:
         """Keep it for good, if it is not kept; raises `OSError`."""
 
     async def read(self) -> Mapping[UUID, date]:
         """Return everyone who was erased; raises `OSError`."""
-
-
-class DestructibleKeys(Protocol):
-    """The keys that seal each person's fields, once more."""
-
-    async def destroy(self, person_id: UUID) -> None:
-        """Destroy this person's key for good; a second call changes nothing."""
 
 
 class SignedInDevices(Protocol):

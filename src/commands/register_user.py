@@ -72,6 +72,7 @@ async def register_user(ports: RegistrationPorts, command: RegisterUser) -> Rece
         raise
     except Refused:
         await ports.accounts.delete(user_id)
+        await ports.keys.destroy(user_id)
         await ports.registrations.settle(command_id, user_id)
         raise
     await ports.registrations.settle(command_id, user_id)

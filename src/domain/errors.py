@@ -7,6 +7,7 @@ AfterschoolError
 │   ├── ConsentRequired          nobody who may has allowed that this is recorded
 │   ├── ConsentEnded             the consent was withdrawn before
 │   ├── PairingCodeRefused       the code is unknown, used or too old
+│   ├── GuardianAlready          the code is good, but of no use to who has it
 │   ├── RoleUnchanged            the role is held, or not held, already
 │   ├── ProfileUnchanged         the profile says so already
 │   ├── ChangedMeanwhile         it is no more as it was when it was read
@@ -25,7 +26,8 @@ AfterschoolError
 │   ├── ClocksDiffer             the clocks of database and process differ too much to record anything
 │   ├── TooContended             the state moved under the command again and again
 │   ├── ReadsUnrecorded          who reads what of a child cannot be recorded
-│   └── IdentityUnavailable      the identity provider cannot be reached
+│   ├── IdentityUnavailable      the identity provider cannot be reached
+│   └── KeysUnusable             the master keys do not open what they should
 └── LogBroken                    a position is missing or out of order; no reader may go on
 """
 
@@ -68,6 +70,10 @@ class ConsentEnded(Refused):
 
 class PairingCodeRefused(Refused):
     """This code does not work, or works no more; ask for a new one."""
+
+
+class GuardianAlready(Refused):
+    """You are a guardian of this child already."""
 
 
 class RoleUnchanged(Refused):
@@ -144,6 +150,10 @@ class ReadsUnrecorded(Unavailable):
 
 class IdentityUnavailable(Unavailable):
     """The identity provider cannot be reached; try again shortly."""
+
+
+class KeysUnusable(Unavailable):
+    """The master keys of this system do not fit its data, so personal fields stay shut; an operator must look."""
 
 
 class LogBroken(AfterschoolError):

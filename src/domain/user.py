@@ -199,6 +199,8 @@ class User(Aggregate):
             case ProfileUpdated():
                 self.timezone = event.timezone
             case GuardianAdded():
+                if not self.guardians:
+                    self.codes = {}  # from now on only guardians let others in
                 self.guardians |= {event.guardian_id}
                 self.linked_at[event.guardian_id] = event.timestamp
                 self.alone_since = None

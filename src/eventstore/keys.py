@@ -12,8 +12,10 @@ from os import urandom
 from uuid import UUID, uuid4
 
 import asyncpg
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.errors import KeysUnusable
 from eventstore.sealing import PersonKey
 
 _NONCE = 12
@@ -52,13 +54,16 @@ class MasterKeys:
         return version, nonce + self._ciphers[version].encrypt(nonce, key, _bound(version, key_id, person_id))
 
     def unwrap(self, version: int, wrapped: bytes, key_id: UUID, person_id: UUID) -> bytes:
-        """Return the key; raises `KeyMissing` when the master key's version is gone."""
+        """Return the key; raises `KeysUnusable` where the master key's version is gone or is another one."""
         if version not in self._ciphers:
             self.reload()
         if version not in self._ciphers:
-            raise KeyMissing(person_id)
+            raise KeysUnusable
         bound = _bound(version, key_id, person_id)
-        return self._ciphers[version].decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+        try:
+            return self._ciphers[version].decrypt(wrapped[:_NONCE], wrapped[_NONCE:], bound)
+        except InvalidTag:
+            raise KeysUnusable from None
 
 
 def _bound(version: int, key_id: UUID, person_id: UUID) -> bytes:
@@ -101,12 +106,24 @@ class KeyStore:
             until = now + _TRUSTED
             try:
                 key = await self._read(person_id)
-            except KeyMissing:
+            except KeysUnusable:
                 key = await self._read(person_id)  # a rotation may have rewrapped it between the row and the master key
         self._cache[person_id] = key, until
         if len(self._cache) > _KEPT:
             self._cache.popitem(last=False)
         return key
+
+    async def check(self) -> None:
+        """Raise `KeysUnusable` unless the master keys open what was wrapped under the oldest and the newest of them."""
+        rows = await self._pool.fetch(
+            """
+            (select key_id, person_id, master, wrapped from keys.person_keys order by master limit 1)
+            union all
+            (select key_id, person_id, master, wrapped from keys.person_keys order by master desc limit 1)
+            """
+        )
+        for row in rows:
+            self._masters.unwrap(row["master"], row["wrapped"], row["key_id"], row["person_id"])
 
     async def destroy(self, person_id: UUID) -> None:
         """Destroy this person's key: what it sealed stays shut for good. A second call changes nothing."""

@@ -15,6 +15,7 @@ from domain.errors import UserUnknown
 from domain.events import ConsentGranted, ConsentWithdrawn, ProfileUpdated, ProgressRecorded, UserRegistered
 from domain.personal import Hidden
 from eventstore.codec import event_types, stream_of
+from eventstore.fence import Reads
 from eventstore.keys import KeyStore
 from eventstore.opening import open_personal
 from eventstore.reader import LogReader
@@ -31,6 +32,7 @@ events.jsonl   every event, one JSON object a line, in the order of the log, per
                here a score is in hundredths of a point, as the log keeps it
 progress.csv   what was practised: score in points, time in seconds, times in UTC
 consents.csv   who allowed what, from when until when
+reads.csv      who else has read this person's data, when, and what allowed it
 
 Other people appear by their ids only. Times are in UTC.
 """
@@ -41,14 +43,21 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 _PROGRESS = ("id", "occurred_at", "subject", "topic", "score", "time_spent", "completed", "source", "recorded_at")
 _CONSENTS = ("id", "guardian_id", "policy_version", "scopes", "country", "method", "granted_at", "withdrawn_at")
 
+_READS = ("id", "at", "actor", "role", "what", "why")
+
+_SELECT_READS = f"""
+select {", ".join(_READS)} from reads where student = $1 and id > $2 order by id limit $3
+"""  # noqa: S608  fixed words
+
 Fields = dict[str, Any]
 
 
 class ExportPerson:
     """Reads a person's own events page by page; nothing is held longer than a page."""
 
-    def __init__(self, reader: LogReader, keys: KeyStore) -> None:
+    def __init__(self, reader: LogReader, rows: Reads, keys: KeyStore) -> None:
         self._reader = reader
+        self._rows = rows
         self._keys = keys
 
     async def __call__(self, person_id: UUID) -> AsyncIterator[bytes]:
@@ -70,6 +79,7 @@ class ExportPerson:
             ("events.jsonl", self._events(person_id)),
             ("progress.csv", self._progress(person_id)),
             ("consents.csv", self._consents(person_id)),
+            ("reads.csv", self._reads(person_id)),
         ):
             with archive.open(name, "w", force_zip64=True) as member:
                 async for piece in rows:
@@ -100,6 +110,13 @@ class ExportPerson:
         for one in consents.values():
             one |= {"id": one["consent_id"], "scopes": " ".join(one["scopes"])}
         yield _table([_CONSENTS, *([one[name] for name in _CONSENTS] for one in consents.values())])
+
+    async def _reads(self, person_id: UUID) -> AsyncIterator[bytes]:
+        yield _table([_READS])
+        after = 0
+        while page := await self._rows.fetch(_SELECT_READS, person_id, after, PAGE):
+            yield _table(map(tuple, page))
+            after = page[-1]["id"]
 
     async def _fields(self, record: Record) -> Fields:
         """Return an event's fields, the personal ones opened; after an erasure they read as `erased`."""

@@ -107,6 +107,8 @@ async def open_house(database: str, redis_url: str, ledger: Path, identity: Supa
         devices=Sessions(store.pool),
         values=cache,
     )
+    assert ports.ledger
+    await ports.ledger.begin()
     yield House(store, cache, ports)
     await cache.close()
     await close_store(store)
@@ -126,7 +128,7 @@ class Cut:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the port offers
         async def call(*arguments: object) -> object:
-            if name in {"unfinished", "forgotten"}:
+            if name in {"unfinished", "forgotten", "nobody_yet"}:
                 return await getattr(self._port, name)(*arguments)
             if self._after:
                 await getattr(self._port, name)(*arguments)

@@ -16,13 +16,31 @@ ADA, BEN = uuid4(), uuid4()
 DAY = date(2026, 11, 22)
 
 
-async def test_a_ledger_that_was_never_written_to_is_empty(tmp_path: Path) -> None:
-    assert await FileLedger(tmp_path / "erasures.jsonl").read() == {}
+async def begun(tmp_path: Path) -> FileLedger:
+    ledger = FileLedger(tmp_path / "erasures.jsonl")
+    await ledger.begin()
+    return ledger
+
+
+async def test_a_new_ledger_is_empty_and_beginning_again_loses_nothing(tmp_path: Path) -> None:
+    ledger = await begun(tmp_path)
+    assert await ledger.read() == {}
+
+    await ledger.add(ADA, DAY)
+    await ledger.begin()
+
+    assert await ledger.read() == {ADA: DAY}
+
+
+async def test_a_ledger_that_is_gone_is_not_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        await FileLedger(tmp_path / "erasures.jsonl").read()
+    with pytest.raises(FileNotFoundError):
+        await FileLedger(tmp_path / "erasures.jsonl").add(ADA, DAY)
 
 
 async def test_everyone_has_one_line_which_only_the_owner_may_read(tmp_path: Path) -> None:
-    file = tmp_path / "erasures.jsonl"
-    ledger = FileLedger(file)
+    file, ledger = tmp_path / "erasures.jsonl", await begun(tmp_path)
 
     for person in (ADA, BEN, ADA):
         await ledger.add(person, DAY)
@@ -33,8 +51,7 @@ async def test_everyone_has_one_line_which_only_the_owner_may_read(tmp_path: Pat
 
 
 async def test_a_line_that_a_crash_has_torn_spoils_no_other(tmp_path: Path) -> None:
-    file = tmp_path / "erasures.jsonl"
-    ledger = FileLedger(file)
+    file, ledger = tmp_path / "erasures.jsonl", await begun(tmp_path)
     await ledger.add(ADA, DAY)
     whole = file.read_bytes()
     for torn in range(len(whole)):
@@ -47,7 +64,7 @@ async def test_a_line_that_a_crash_has_torn_spoils_no_other(tmp_path: Path) -> N
 
 async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        await FileLedger(tmp_path / "away" / "erasures.jsonl").add(ADA, DAY)
+        await FileLedger(tmp_path / "away" / "erasures.jsonl").begin()
 
 
 @contextmanager
@@ -62,8 +79,7 @@ def room_for(size: int) -> Iterator[None]:
 
 
 async def test_a_line_for_which_there_is_no_room_is_said_and_added_later(tmp_path: Path) -> None:
-    file = tmp_path / "erasures.jsonl"
-    ledger = FileLedger(file)
+    file, ledger = tmp_path / "erasures.jsonl", await begun(tmp_path)
     await ledger.add(ADA, DAY)
     whole = file.stat().st_size
 

@@ -105,6 +105,9 @@ class _Keys:
     async def create(self, person_id: UUID) -> None:
         await self._cut.step("key", self._keys.create(person_id))
 
+    async def destroy(self, person_id: UUID) -> None:
+        await self._keys.destroy(person_id)
+
 
 def key_set() -> str:
     return json.dumps({"1": b64encode(b"k" * 32).decode()})
@@ -234,6 +237,8 @@ async def test_a_student_who_registers_somebody_leaves_no_account_behind(
     with pytest.raises(CredentialsWrong):
         await identity.login("child@example.org", PASSWORD)
     assert await pool.fetchval("select count(*) from registrations") == 0
+    assert isinstance(ports.keys, KeyStore)
+    assert await ports.keys._pool.fetchval("select count(*) from keys.person_keys") == 1
 
 
 async def test_a_password_that_is_refused_leaves_nothing(ports: RegistrationPorts, pool: asyncpg.Pool) -> None:

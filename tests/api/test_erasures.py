@@ -31,8 +31,10 @@ def backend(app: FastAPI) -> Backend:
 
 
 @pytest.fixture
-def ports(backend: Backend, tmp_path: Path) -> ErasurePorts:
-    return replace(backend.erasure, ledger=FileLedger(tmp_path / "erasures.jsonl"))
+async def ports(backend: Backend, tmp_path: Path) -> ErasurePorts:
+    ledger = FileLedger(tmp_path / "erasures.jsonl")
+    await ledger.begin()
+    return replace(backend.erasure, ledger=ledger)
 
 
 async def erase(client: httpx.AsyncClient, who: Person, by: Person, key: str | None = None) -> httpx.Response:
@@ -146,6 +148,7 @@ async def test_after_a_restore_nobody_is_served_before_the_ledger_was_read(
     parent = await register("parent")
     child = await register("student", by=parent)
     file, elsewhere = tmp_path / "erasures.jsonl", tmp_path / "elsewhere"
+    await FileLedger(elsewhere).begin()
     await FileLedger(elsewhere).add(child.id, date(2026, 11, 1))
     file.mkdir()
     app = create_app(settings.model_copy(update={"erasure_ledger": str(file)}), registry=CollectorRegistry())

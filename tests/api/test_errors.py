@@ -105,6 +105,8 @@ async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) 
     answer = await client.get("/progress")
 
     assert answer.headers["allow"] == "POST"
+    answer = await client.put("/users/0b7d7b1e-1f0a-4a53-9c3e-6a4f6b1a2c3d")
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
 
 
 @pytest.mark.parametrize("kind", EVERY_ERROR)

@@ -18,6 +18,7 @@ from eventstore.append import Append, EventRow
 from eventstore.appender import Appender
 from eventstore.codec import stream_of
 from eventstore.record import part_of
+from tests.workers.running import eventually
 
 from .people import Family, Person, Register
 
@@ -76,6 +77,23 @@ async def test_an_export_holds_every_event_with_its_personal_fields(
     profile = json.loads(archive.read("profile.json"))
     assert (profile["id"], profile["email"], profile["role"]) == (str(child.id), child.email, "student")
     assert parent.email.encode() not in b"".join(archive.read(name) for name in archive.namelist())
+
+
+async def test_the_family_takes_along_who_else_has_read(
+    client: httpx.AsyncClient, parent: Person, child: Person, backend: Backend
+) -> None:
+    await client.get(f"/users/{child.id}", headers=parent.headers)
+    await eventually(lambda: is_recorded(backend, child))
+
+    rows = table(await export(client, child, child.id), "reads.csv")
+
+    assert [(row["actor"], row["role"], row["what"]) for row in rows] == [
+        (str(parent.id), "guardian", "GetUserProfile")
+    ]
+
+
+async def is_recorded(backend: Backend, child: Person) -> bool:
+    return bool(await backend.pool.fetchval("select count(*) from reads where student = $1", child.id))
 
 
 async def test_tables_are_safe_to_open_in_a_spreadsheet(

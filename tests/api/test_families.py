@@ -251,3 +251,25 @@ async def test_who_was_unlinked_through_another_process_sees_nothing_within_five
         while (await other.get(f"/progress/{child.id}", headers=parent.headers)).status_code == 200:
             assert time.monotonic() - began < 5
             await asyncio.sleep(0.05)
+
+
+async def test_codes_that_a_child_made_before_its_first_guardian_let_nobody_else_in(
+    talks: Talks, parent: Person, child: Person, register: Register
+) -> None:
+    first, second = [(await talks.code(child, child)).json()["code"] for _ in range(2)]
+    assert (await talks.link(parent, first)).status_code == 201
+
+    late = await talks.link(await register("parent"), second)
+
+    assert (late.status_code, late.json()["type"]) == (422, "/problems/pairing-code-refused")
+
+
+async def test_a_guardian_who_enters_another_code_is_told_that_it_is_not_needed(
+    talks: Talks, parent: Person, child: Person
+) -> None:
+    await talks.pair(parent, child)
+    code = (await talks.code(parent, child)).json()["code"]
+
+    again = await talks.link(parent, code)
+
+    assert (again.status_code, again.json()["type"]) == (422, "/problems/guardian-already")

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from cryptography.exceptions import InvalidTag
 
+from domain.errors import KeysUnusable
 from domain.personal import Hidden
 from eventstore import keys as keys_module
 from eventstore.connections import KEYS, create_pool
@@ -221,7 +222,7 @@ async def test_two_rotations_at_once_share_the_work_and_spoil_nothing(pool: asyn
 async def test_a_rotation_without_the_old_master_key_stops_and_spoils_nothing(pool: asyncpg.Pool) -> None:
     keys = await people(a_process(pool, FIRST), 3)
 
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeysUnusable):
         await a_process(pool, SECOND).rotate()
 
     assert {person: await raw_key(store, person) for store in [a_process(pool, FIRST)] for person in keys} == keys
@@ -240,6 +241,19 @@ async def test_a_running_process_reads_the_master_keys_again_when_it_meets_a_new
     assert {person: await raw_key(fresh, person) for person in keys} == keys
 
 
+async def test_master_keys_of_another_system_or_time_are_found_out_and_erase_nobody(pool: asyncpg.Pool) -> None:
+    await a_process(pool, FIRST).check()
+    [person] = await people(a_process(pool, FIRST), 1)
+    foreign = key_set(1)
+
+    for masters in (SECOND, foreign):
+        with pytest.raises(KeysUnusable):
+            await a_process(pool, masters).check()
+        with pytest.raises(KeysUnusable):
+            await a_process(pool, masters).key_of(person)
+    await a_process(pool, BOTH).check()
+
+
 async def test_the_master_keys_are_gone_from_a_process_once_it_reads_them_again(pool: asyncpg.Pool) -> None:
     masters = [FIRST]
     store = KeyStore(pool, MasterKeys(lambda: masters[0]))
@@ -249,7 +263,7 @@ async def test_the_master_keys_are_gone_from_a_process_once_it_reads_them_again(
     masters[0] = SECOND
     await fresh.create(uuid4())
 
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeysUnusable):
         await fresh.key_of(next(iter(keys)))
 
 

@@ -1,6 +1,7 @@
 """Auth: an e-mail and a password become tokens, a refresh token becomes the next pair, and a logout ends them."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import Depends
 from pydantic import BaseModel, Field
@@ -54,6 +55,8 @@ class SignedInTokens(BaseModel):
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  OAuth's word, no secret
     expires_in: int
+    user_id: UUID
+    """Who signed in."""
 
 
 class Knocking:
@@ -105,7 +108,10 @@ async def logout(
 
 def _answer(tokens: Tokens) -> Response:
     shown = SignedInTokens(
-        access_token=tokens.access_token, refresh_token=tokens.refresh_token, expires_in=tokens.expires_in
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        expires_in=tokens.expires_in,
+        user_id=tokens.user_id,
     )
     return json_answer(shown.model_dump_json().encode())
 
