@@ -198,12 +198,8 @@ async def _credentials(deadline: float) -> AsyncIterator[None]:
 def _tokens(answer: AuthResponse) -> Tokens:
     if answer.session is None:
         raise IdentityUnavailable
-    return Tokens(
-        answer.session.access_token,
-        answer.session.refresh_token,
-        answer.session.expires_in,
-        UUID(answer.session.user.id),
-    )
+    session = answer.session
+    return Tokens(session.access_token, session.refresh_token, session.expires_in, UUID(session.user.id))
 
 
 def _attributes(user_id: UUID, email: str, password: str) -> AdminUserAttributes:

@@ -152,6 +152,7 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.TooContended: Problem(503, "Too contended", retry_after=1),
     errors.ReadsUnrecorded: Problem(503, "Reads unrecorded", retry_after=1),
     errors.IdentityUnavailable: Problem(503, "Identity unavailable", retry_after=1),
+    errors.KeysUnusable: Problem(503, "Keys unusable", retry_after=60),
     TooManyConnections: Problem(503, "Too many connections", retry_after=1),
     StreamsTaken: Problem(503, "Streams taken", retry_after=5),
     NotReady: Problem(503, "Not ready", retry_after=1),

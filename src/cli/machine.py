@@ -40,7 +40,10 @@ _GIVEN_BROKER = {f"{PREFIX}RABBITMQ_URL", f"{PREFIX}RABBITMQ_URL_FILE"}
 _AUTH_IS_UP = "/auth/v1/.well-known/jwks.json"
 _API_IS_UP = "/health/ready"
 LEDGER = "erasures.jsonl"
-_NO_LEDGER = "{0} is missing, which keeps who was erased: put it back from a copy. If nobody was ever erased here, make it: touch {0}"
+_NO_LEDGER = (
+    "{0} is missing, which keeps who was erased: put it back from a copy. "
+    "If nobody was ever erased here, make it: touch {0}"
+)
 
 
 def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:

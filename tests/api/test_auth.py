@@ -21,7 +21,7 @@ async def test_a_login_gives_tokens_that_open_the_api(client: httpx.AsyncClient,
         f"/users/{family.child.id}", headers={"authorization": f"Bearer {tokens['access_token']}"}
     )
     assert answer.status_code == 200
-    assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in", "user_id"}
     assert answer.headers["cache-control"] == "no-store"
     assert profile.status_code == 200
 

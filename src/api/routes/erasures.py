@@ -27,8 +27,8 @@ async def erase_user(
 
     From this answer on nothing more is recorded about them. Within a minute their key is destroyed, so that nobody can
     read their name, e-mail address or preferences again, their account is removed, and they are signed out everywhere.
-    What remains are bare facts under an id that stands for nobody. It cannot be undone: export first. A child whose last
-    guardian goes is erased 14 days later unless another one comes.
+    What remains are bare facts under an id that stands for nobody. It cannot be undone: export first. A child whose
+    last guardian goes is erased 14 days later unless another one comes.
     """
     command_id = attempt.command_id("EraseUser", str(viewer.user_id))
     cause = attempt.cause("EraseUser", command_id, viewer.user_id, user_id.bytes)
