@@ -54,7 +54,8 @@ async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(url: str
                 for _ in range(PAIRS)
             ]
             allowed = max(ALIKE, median(map(min, pairs)) / 10)
-            return abs(median(wrong - unknown for wrong, unknown in pairs)) / allowed
+            wrong, unknown = (sorted(times)[PAIRS // 4] for times in zip(*pairs, strict=True))  # a busy machine adds
+            return abs(wrong - unknown) / allowed
 
         await try_to_sign_in(client, family.child.email)  # what is done for the first time takes longer
 
