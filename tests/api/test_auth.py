@@ -55,7 +55,7 @@ async def test_a_wrong_password_and_an_unknown_email_take_the_same_time(url: str
             ]
             allowed = max(ALIKE, median(map(min, pairs)) / 10)
             wrong, unknown = (sorted(times)[PAIRS // 4] for times in zip(*pairs, strict=True))  # a busy machine adds
-            return abs(wrong - unknown) / allowed
+            return float(abs(wrong - unknown) / allowed)
 
         await try_to_sign_in(client, family.child.email)  # what is done for the first time takes longer
 

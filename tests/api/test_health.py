@@ -53,7 +53,7 @@ async def test_a_process_whose_machines_are_away_lives_but_is_not_ready(alone: h
     assert ready.status_code == 503
     assert ready.headers["content-type"] == "application/problem+json"
     assert ready.headers["retry-after"] == "1"
-    assert ready.json()["away"] == ["postgres", "identity", "keys", "redis"]
+    assert ready.json()["away"] == ["postgres", "keys", "identity", "redis"]
     assert {line["machine"] for line in logged if line["event"] == "machine_away"} == {
         *("postgres", "identity", "keys", "redis")
     }
