@@ -141,6 +141,45 @@ async def test_the_same_key_gets_the_same_answer(client: httpx.AsyncClient, regi
     assert first.headers["event-position"] == again.headers["event-position"]
 
 
+async def test_no_repeat_of_an_earlier_call_shows_anything_of_who_was_erased(
+    client: httpx.AsyncClient, register: Register, ports: ErasurePorts
+) -> None:
+    parent, mark, key = await register("parent"), f"zqx{uuid4().hex}", {"idempotency-key": "once"}
+    account = {"password": PASSWORD, "role": "student", "profile": {"name": mark, "grade_level": 3}}
+    by_parent = account | {"email": f"{uuid4().hex}@family.example", "consent": TERMS}
+    alone = account | {"email": f"{uuid4().hex}@family.example"}
+    child = (await client.post("/users", json=by_parent, headers=parent.headers | key)).json()["id"]
+    other = (await client.post("/users", json=alone, headers=key)).json()["id"]
+    signed_in = []
+    for body in (by_parent, alone):
+        tokens = await client.post("/auth/login", json={name: body[name] for name in ("email", "password")})
+        signed_in.append({"authorization": f"Bearer {tokens.json()['access_token']}"})
+
+    async def repeat() -> list[httpx.Response]:
+        return [
+            await client.post("/users", json=by_parent, headers=parent.headers | key),
+            await client.post("/users", json=alone, headers=key),
+            await client.patch(f"/users/{child}", json={"profile": {"grade_level": 4}}, headers=parent.headers | key),
+            await client.patch(f"/users/{child}", json={"profile": {"grade_level": 5}}, headers=signed_in[0] | key),
+        ]
+
+    assert all(mark in answer.text for answer in await repeat())
+    assert (await client.delete(f"/users/{child}", headers=parent.headers)).status_code == 204
+    assert (await client.delete(f"/users/{other}", headers=signed_in[1])).status_code == 204
+
+    soon = await repeat()
+    await finish_erasures(ports)
+    later = await repeat()
+
+    assert not [answer.text for answer in [*soon, *later] if mark in answer.text]
+    assert [answer.status_code for answer in soon] == [404, 404, 403, 404]
+    for body in (by_parent, alone):
+        credentials = {name: body[name] for name in ("email", "password")}
+        assert (await client.post("/auth/login", json=credentials)).status_code == 401, (
+            "no repeat made the account anew"
+        )
+
+
 async def test_after_a_restore_nobody_is_served_before_the_ledger_was_read(
     settings: Settings, register: Register, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
