@@ -23,7 +23,7 @@ DAY = 86_400.0
 PAUSE = 600.0
 """Seconds after which a round that could not be ended is begun again."""
 AT_ONCE = 10_000
-"""People that one statement asks about."""
+"""People that one statement asks about, and rows that one deletes."""
 
 logger = structlog.get_logger()
 
@@ -45,7 +45,7 @@ async def let_go(pool: asyncpg.Pool, log: Log, due: Due, now: datetime) -> int:
     """Erase the people or delete the rows, and return how many; whoever has got a guardian meanwhile stays."""
     if due.rule.action == "erase the person":
         return sum([await _erase(log, person_id, _REASONS[due.rule], now) for person_id in due.people])
-    return sum([_count(await pool.execute(delete, now - due.rule.age)) for delete in _DELETE[due.rule]])
+    return sum([await _delete(pool, *rows, now - due.rule.age) for rows in _ROWS[due.rule]])
 
 
 async def keep_to_schedule(pool: asyncpg.Pool, log: Log) -> None:
@@ -101,14 +101,19 @@ async def _look_through(pool: asyncpg.Pool, query: str, moment: datetime) -> lis
 
 async def _count_rows(pool: asyncpg.Pool, rule: Rule, now: datetime) -> Due:
     counts = [
-        await pool.fetchval(delete.replace("delete from", "select count(*) from", 1), now - rule.age)
-        for delete in _DELETE[rule]
+        await pool.fetchval(f"select count(*) from {table} as t where {condition}", now - rule.age)  # noqa: S608  fixed words
+        for table, condition in _ROWS[rule]
     ]
     return Due(rule, [], sum(counts))
 
 
-def _count(status: str) -> int:
-    return int(status.rpartition(" ")[2])
+async def _delete(pool: asyncpg.Pool, table: str, condition: str, moment: datetime) -> int:
+    """Delete rows, some at a time, and return how many there were."""
+    delete = f"delete from {table} where ctid = any(array(select ctid from {table} as t where {condition} limit $2))"  # noqa: S608  fixed words
+    count = 0
+    while gone := int((await pool.execute(delete, moment, AT_ONCE)).rpartition(" ")[2]):
+        count += gone
+    return count
 
 
 _FIND: Mapping[Rule, Callable[[asyncpg.Pool, Rule, datetime], Awaitable[Due]]] = {
@@ -148,15 +153,17 @@ _INACTIVE = f"""
     ) as family
 from people order by position
 """  # noqa: S608  fixed words
-_DELETE = {
+_OF_ERASED = "user_id in (select person_id from erasures where done_at < $1)"
+_ROWS = {
     SESSIONS: (
-        """
-        delete from sessions as s where revoked_at is null and expires_at < $1
-            and exists (select from sessions as later where later.user_id = s.user_id and later.seen_at > s.seen_at)
-        """,
+        (
+            "sessions",
+            """
+            revoked_at is null and expires_at < $1
+                and exists (select from sessions as later where later.user_id = t.user_id and later.seen_at > t.seen_at)
+            """,
+        ),
     ),
-    SESSIONS_OF_ERASED: (
-        "delete from sessions where user_id in (select person_id from erasures where done_at < $1)",
-        "delete from sign_outs where user_id in (select person_id from erasures where done_at < $1)",
-    ),
+    SESSIONS_OF_ERASED: (("sessions", _OF_ERASED), ("sign_outs", _OF_ERASED)),
 }
+"""In which tables rows must go, and which."""

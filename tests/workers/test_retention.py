@@ -173,6 +173,32 @@ async def test_sessions_that_ended_are_due_but_neither_the_last_nor_a_revoked_on
     assert await platform.store.pool.fetchval("select count(*) from sessions") == 2
 
 
+async def test_many_rows_are_deleted_some_at_a_time(
+    platform: Platform, housekeeping: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.retention.AT_ONCE", 2)
+    person = await register(platform, "parent")
+    await platform.project()
+    for days in range(6):
+        await sign_in(platform, person, seen=days * DAY)
+    owner = await asyncpg.connect(platform.store.dsn)
+    await owner.execute(
+        """
+        create function refuse_many() returns trigger language plpgsql as $$
+        begin
+            assert (select count(*) from gone) <= 2;
+            return null;
+        end $$;
+        create trigger some_at_a_time after delete on sessions referencing old table as gone
+            for each statement execute function refuse_many();
+        """
+    )
+    await owner.close()
+    found = await due(housekeeping, SESSIONS, 100 * DAY)
+
+    assert await let_go(housekeeping, platform.store.log, found, datetime.now(UTC) + 100 * DAY) == found.rows == 5
+
+
 async def test_nothing_is_left_of_the_sessions_of_who_was_erased(
     platform: Platform, housekeeping: asyncpg.Pool
 ) -> None:
