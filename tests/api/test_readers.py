@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from adapters.stopping import end
 from api.readers import ReaderMetrics
 from eventstore.connections import APP, create_pool
 from tests.workers.conftest import Platform, platform
@@ -111,6 +112,6 @@ async def test_looking_goes_on_when_postgres_comes_back(
         return value("readers_seen_timestamp_seconds") > before + 0.05
 
     await eventually(seen_again)
-    looking.cancel()
+    await end(looking)
     await owner.close()
     pool.terminate()
