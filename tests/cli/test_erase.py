@@ -71,7 +71,7 @@ async def test_no_housekeeper_works_without_a_ledger(terminal: Terminal) -> None
 async def test_the_housekeeper_outlives_every_outage_and_stops_when_told(
     terminal: Terminal, store: Store, tmp_path: Path
 ) -> None:
-    file = tmp_path / "ledger" / "erasures.jsonl"
+    file = tmp_path / "erasures.jsonl"
     environment = terminal.environment | {"AFTERSCHOOL_ERASURE_LEDGER": str(file)}
     async with AsyncExitStack() as stack:
         links = []
@@ -100,7 +100,7 @@ async def test_the_housekeeper_outlives_every_outage_and_stops_when_told(
                 person = await register(store)
                 await erase(store, person)
                 await waits_for(person, is_done=False)
-                file.parent.mkdir(exist_ok=True)
+                await FileLedger(file).begin()
                 link.come_back()
                 await waits_for(person, is_done=True)
                 assert person in await FileLedger(file).read()
