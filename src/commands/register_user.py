@@ -71,6 +71,8 @@ async def register_user(ports: RegistrationPorts, command: RegisterUser) -> Rece
         await ports.registrations.settle(command_id, user_id)
         raise
     except Refused:
+        if receipt := await ports.log.read_receipt(command.cause):  # a repeat was faster: account and key are in use
+            return receipt
         await ports.accounts.delete(user_id)
         await ports.keys.destroy(user_id)
         await ports.registrations.settle(command_id, user_id)

@@ -248,3 +248,33 @@ async def test_a_password_that_is_refused_leaves_nothing(ports: RegistrationPort
     assert await users(ports) == 0
     assert await pool.fetchval("select count(*) from registrations") == 0
     await register_user(ports, a_registration())
+
+
+class _Overtaken:
+    """Claims of a try that a repeat overtakes, while somebody else asks for the same e-mail just then."""
+
+    def __init__(self, ports: RegistrationPorts, command: RegisterUser) -> None:
+        self._ports, self._command = ports, command
+        self._is_first = True
+
+    async def claim(self, email: str, command_id: UUID, user_id: UUID) -> UUID:
+        if not self._is_first:
+            await register_user(self._ports, self._command)
+            await self._ports.registrations.claim(email, uuid4(), uuid4())
+        self._is_first = False
+        return await self._ports.registrations.claim(email, command_id, user_id)
+
+    async def settle(self, command_id: UUID, user_id: UUID) -> None:
+        await self._ports.registrations.settle(command_id, user_id)
+
+
+async def test_a_try_that_its_own_repeat_overtook_undoes_nothing(
+    ports: RegistrationPorts, identity: SupabaseIdentity
+) -> None:
+    command = a_registration()
+
+    receipt = await register_user(replace(ports, registrations=_Overtaken(ports, command)), command)
+
+    assert receipt.repeated
+    assert (await identity.login(EMAIL, PASSWORD)).access_token
+    assert await ports.keys.key_of(new_user_id(command.cause.command_id))  # type: ignore[attr-defined]
