@@ -1,5 +1,6 @@
 """Erasures: a guardian has a child forgotten, or a grown-up themself."""
 
+from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from api.security import SignedIn, Viewer
 from commands.erase_user import EraseUser
 from commands.erase_user import erase_user as handle
 from domain.access import Rule
+from projections.cache import CacheAway
 
 
 async def erase_user(
@@ -33,6 +35,8 @@ async def erase_user(
     command_id = attempt.command_id("EraseUser", str(viewer.user_id))
     cause = attempt.cause("EraseUser", command_id, viewer.user_id, user_id.bytes)
     receipt = await handle(backend.log, EraseUser(cause=cause, user_id=user_id))
+    with suppress(CacheAway):  # the housekeeper and the projector see to it in any case
+        await backend.cache.forget_person(user_id, receipt.last)
     return Response(status_code=204, headers={"event-position": str(receipt.last)})
 
 
