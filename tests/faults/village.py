@@ -1,4 +1,4 @@
-"""Village: two API processes' worth of application on machines of their own, and what happens to these machines."""
+"""Village: two instances of the application on machines of their own, and what happens to these machines."""
 
 import asyncio
 import random
