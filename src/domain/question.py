@@ -231,7 +231,7 @@ class Question(Shape):
     stem: str
     """What is asked; the API calls it `question`."""
     options: Annotated[tuple[Option, ...], Field(max_length=26)] = ()
-    """In the author's order; only multiple choice has any."""
+    """In the author's order; of a fill-in they are words to choose from, of a statement there are none."""
     grading: Grading
     explanation: str = ""
     hints: tuple[str, ...] = ()
