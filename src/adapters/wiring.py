@@ -33,6 +33,7 @@ from eventstore.fingerprints import Fingerprints
 from eventstore.keys import KeyStore, MasterKeys
 from eventstore.log import Aggregates, EventLog
 from eventstore.reader import LogReader
+from projections.bank import Bank
 from projections.export_person import ExportPerson
 from projections.get_progress_summary import GetProgressSummary
 from projections.user_profile import GetUserProfile
@@ -67,6 +68,7 @@ class Backend:
     revocations: Revocations
     signing_in: SigningIn
     read_ledger: ReadLedger
+    bank: Bank
     email_key: bytes
     """Key of the HMAC that stands for an e-mail wherever it must not be read."""
 
@@ -159,6 +161,7 @@ async def open_backend(settings: Settings, read_master_keys: Callable[[], str] |
             revocations=revocations,
             signing_in=SigningIn(identity, verifier, sessions, revocations),
             read_ledger=ReadLedger(pool),
+            bank=Bank(pool),
             email_key=email_key,
         )
 

@@ -96,6 +96,7 @@ def create_app(
                 asyncio.create_task(sweep(backend.registrations), name="sweeping registrations"),
                 asyncio.create_task(keep_erased(app, backend), name="reading the erasure ledger"),
                 asyncio.create_task(backend.revocations.keep_looking(), name="learning of revocations"),
+                asyncio.create_task(backend.bank.keep_looking(), name="refreshing the bank"),
                 asyncio.create_task(streams.follow_log(backend.pool, wakeups), name="following the log"),
                 asyncio.create_task(
                     readers.keep_looking(backend.pool, with_relay=settings.rabbitmq_url is not None), name="readers"

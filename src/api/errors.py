@@ -138,6 +138,8 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.ConsentEnded: Problem(422, "Consent ended"),
     errors.RoleUnchanged: Problem(422, "Role unchanged"),
     errors.ProfileUnchanged: Problem(422, "Profile unchanged"),
+    errors.QuestionRefused: Problem(422, "Question refused"),
+    errors.QuestionUnchanged: Problem(422, "Question unchanged"),
     errors.PositionAhead: Problem(422, "Position ahead"),
     QuotaExceeded: Problem(429, "Quota exceeded", retry_after=1),
     TooManyStreams: Problem(429, "Too many streams", retry_after=5),

@@ -10,6 +10,8 @@ AfterschoolError
 │   ├── GuardianAlready          the code is good, but of no use to who has it
 │   ├── RoleUnchanged            the role is held, or not held, already
 │   ├── ProfileUnchanged         the profile says so already
+│   ├── QuestionRefused          the question has defects
+│   ├── QuestionUnchanged        the bank has the question so already
 │   ├── ChangedMeanwhile         it is no more as it was when it was read
 │   ├── UserUnknown              no such user
 │   ├── EmailTaken               the e-mail has an account
@@ -82,6 +84,14 @@ class RoleUnchanged(Refused):
 
 class ProfileUnchanged(Refused):
     """The profile says so already: nothing was changed."""
+
+
+class QuestionRefused(Refused):
+    """The question cannot be published: it has defects, or the grader does not judge its examples as they say."""
+
+
+class QuestionUnchanged(Refused):
+    """The bank has this question so already: nothing was published."""
 
 
 class ChangedMeanwhile(Refused):

@@ -5,14 +5,17 @@ others are clear. Numbers are integers (a score in hundredths) or decimal string
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
-from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
+from eventsourcing.domain import BaseAggregate, CanInitAggregate, CanMutateAggregate
 from eventsourcing.utils import register_topic
 from pydantic import BaseModel, ConfigDict
 
 from domain.personal import Personal
+from domain.question import Question
+
+T = TypeVar("T", bound=BaseAggregate[Any])
 
 Role = Literal["parent", "student"]
 StaffRole = Literal["author", "analyst", "auditor", "admin"]
@@ -185,6 +188,19 @@ class ProgressRecorded(Event):
     """Whole seconds."""
     completed: bool
     source: Literal["self_reported"] = "self_reported"
+
+
+class QuestionPublished(Event, CanInitAggregate[UUID]):
+    """A version of a question is in the bank, to be served from here on in place of the one before."""
+
+    TOPIC: ClassVar[str] = "QuestionPublished"
+    CATEGORY: ClassVar[str] = "question"
+    originator_topic: str = "question"
+    question: Question
+
+    def mutate(self, aggregate: T | None) -> T | None:
+        """Begin the question's life with its first version, and go on with it at each later one."""
+        return super().mutate(None) if aggregate is None else CanMutateAggregate.mutate(self, aggregate)
 
 
 class ReadsHashed(Event):

@@ -26,6 +26,7 @@ from domain.events import (
     PairingCodeUsed,
     ProfileUpdated,
     ProgressRecorded,
+    QuestionPublished,
     ReadsHashed,
     StaffRole,
     StaffRoleGranted,
@@ -37,11 +38,23 @@ from domain.personal import Hidden, Personal, PersonalMark
 from eventstore import codec
 from eventstore.codec import UnknownEvent, decode, encode, event_types
 from eventstore.record import Record, part_of
-from tests.history.examples import EXAMPLES, PARENT, STUDENT, WHEN
+from tests.domain.questions import a_question, choice, number, statement
+from tests.domain.questions import text as a_word
+from tests.history.examples import EXAMPLES, FULL, PARENT, STUDENT, WHEN
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 moments = st.datetimes(timezones=st.just(UTC))
 header = {"originator_id": st.uuids(), "originator_version": st.integers(1), "timestamp": moments}
+any_question = st.builds(
+    lambda like, **words: a_question(like.grading, options=like.options, **words),
+    st.sampled_from([FULL, number("1/2"), a_word("cat"), choice("a", "c", several=True), statement(key=True)]),
+    id=st.uuids(),
+    version=st.integers(1),
+    stem=text,
+    hints=st.lists(text).map(tuple),
+    grade=st.integers(0, 8),
+    family=st.none() | text,
+)
 ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
     "UserRegistered": st.builds(
         UserRegistered,
@@ -92,6 +105,9 @@ ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
         time_spent=st.integers(0),
         completed=st.booleans(),
         source=st.just("self_reported"),
+    ),
+    "QuestionPublished": st.builds(
+        QuestionPublished, **header, originator_topic=st.just("question"), question=any_question
     ),
     "ReadsHashed": st.builds(ReadsHashed, **header, upto=st.integers(1), count=st.integers(1), hash=text),
 }
@@ -196,7 +212,7 @@ def test_clear_fields_stand_in_the_order_of_their_declaration() -> None:
 @each_example
 def test_an_event_rests_in_its_stream_and_names_its_person_if_it_is_about_one(example: Event) -> None:
     encoded = encode(example)
-    is_about_nobody = isinstance(example, ReadsHashed)
+    is_about_nobody = isinstance(example, (QuestionPublished, ReadsHashed))
 
     assert encoded.stream == f"{type(example).CATEGORY}-{example.originator_id}"
     assert encoded.subject == (None if is_about_nobody else example.originator_id)

@@ -15,19 +15,96 @@ from domain.events import (
     PairingCodeUsed,
     ProfileUpdated,
     ProgressRecorded,
+    QuestionPublished,
     ReadsHashed,
     StaffRoleGranted,
     StaffRoleRevoked,
     UserErased,
     UserRegistered,
 )
+from domain.question import (
+    Absolute,
+    Example,
+    FillIn,
+    ListBlank,
+    Mistake,
+    NumberBlank,
+    Precision,
+    Question,
+    Range,
+    RatioBlank,
+    TextBlank,
+    TimeBlank,
+    Unit,
+    Units,
+)
 from domain.reads import READS
 
 STUDENT = UUID("0190a1b2-0000-4000-8000-000000000001")
 PARENT = UUID("0190a1b2-0000-4000-8000-000000000002")
 CONSENT = UUID("0190a1b2-0000-4000-8000-000000000003")
+QUESTION = UUID("0190a1b2-0000-4000-8000-000000000004")
 CODE_HASH = "5f1c3a" + 58 * "0"
 WHEN = datetime(2026, 3, 1, 15, 30, 0, 123_456, tzinfo=UTC)
+
+FULL = Question(
+    id=QUESTION,
+    version=2,
+    stem="Müller läuft 3 km 😀. Wie viele Meter? ____ Und wie heißt der Ort, wann kommt er an, …? ____",
+    grading=FillIn(
+        blanks=(
+            NumberBlank(
+                accepted=("3000", "6000/2"),
+                tolerance=Absolute(amount="0.5"),
+                forms=("integer", "decimal"),
+                strict=True,
+                simplify="required",
+                precision=Precision(kind="decimal_places", digits=0),
+                units=Units(
+                    mode="convert",
+                    expected="m",
+                    table=(Unit(name="m", also=("Meter",)), Unit(name="km", factor="1000", offset="0")),
+                    wrong_unit_credit="1/2",
+                ),
+                number_words=True,
+            ),
+            TextBlank(
+                accepted=("Größenwahn",),
+                case_sensitive=True,
+                case_credit="0.5",
+                accents="exact",
+                teaches_language=True,
+                spelling_tolerance=True,
+                homophones=("Großenwahn",),
+                ignore_articles=True,
+                final_punctuation="counts",
+                wildcards=True,
+            ),
+            RatioBlank(accepted=("3:4",), simplify="enforced"),
+            TimeBlank(accepted=("9:05", "9:05 am")),
+            ListBlank(
+                kind="set",
+                items=(NumberBlank(accepted=("1",), tolerance=Range(low="0", high="2", low_is_open=True)),),
+                credit="proportional",
+            ),
+        ),
+        credit="proportional",
+    ),
+    explanation="1 km = 1000 m",
+    hints=("Ein Kilometer hat 1000 Meter.", ""),
+    mistakes=(Mistake(answer="300", feedback="Noch eine Null!", credit="1/3", blank=0),),
+    difficulty="challenge",
+    grade=0,
+    subject="math",
+    topic="fractions & décimales",
+    skill="length",
+    family="kilometres",
+    language="de",
+    source="line-12",
+    licence="CC0",
+    accept=(Example(answer=("3000 m", "Größenwahn", "3:4", "9:05", "1"), locale="de"),),
+    reject=(Example(answer=("300", "", "", "", "")),),
+)
 
 EXAMPLES: dict[str, Event] = {
     "UserRegistered": UserRegistered(
@@ -92,6 +169,7 @@ EXAMPLES: dict[str, Event] = {
         time_spent=640,
         completed=True,
     ),
+    "QuestionPublished": QuestionPublished(originator_id=QUESTION, originator_version=2, timestamp=WHEN, question=FULL),
     "ReadsHashed": ReadsHashed(
         originator_id=READS, originator_version=3, timestamp=WHEN, upto=1234, count=234, hash="9d" * 32
     ),
