@@ -5,8 +5,9 @@ from hashlib import sha256
 from typing import ClassVar
 
 from domain.aggregate import Aggregate
-from domain.errors import QuestionUnchanged
+from domain.errors import QuestionRefused, QuestionUnchanged
 from domain.events import Event, QuestionPublished
+from domain.examples import failing_examples
 from domain.question import Question
 
 
@@ -23,15 +24,20 @@ class BankedQuestion(Aggregate):
 
     @classmethod
     def begin(cls, question: Question, at: datetime) -> "BankedQuestion":
-        """Publish a question that the bank does not have, as its version 1."""
+        """Publish a question that the bank does not have, as its version 1; raises `QuestionRefused`."""
+        check_publishable(question)
         return cls._create(
             QuestionPublished, id=question.id, timestamp=at, question=question.model_copy(update={"version": 1})
         )
 
     def publish(self, question: Question, at: datetime) -> None:
-        """Publish this as the next version; raises `QuestionUnchanged` where only the version would differ."""
+        """Publish this as the next version.
+
+        Raises `QuestionUnchanged` where only the version would differ, and `QuestionRefused`.
+        """
         if contents_hash(question) == self.contents:
             raise QuestionUnchanged
+        check_publishable(question)
         following = question.model_copy(update={"version": self.published + 1})
         self.trigger_event(QuestionPublished, timestamp=at, question=following)
 
@@ -43,6 +49,12 @@ class BankedQuestion(Aggregate):
                 self.contents = contents_hash(question)
             case _:
                 super().evolve(event)
+
+
+def check_publishable(question: Question) -> None:
+    """Refuse a question that must not be served; raises `QuestionRefused` with its `reasons` in words."""
+    if reasons := failing_examples(question):
+        raise QuestionRefused(reasons=reasons)
 
 
 def contents_hash(question: Question) -> bytes:

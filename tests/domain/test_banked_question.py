@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from domain.banked_question import BankedQuestion
-from domain.errors import QuestionUnchanged
+from domain.errors import QuestionRefused, QuestionUnchanged
 from domain.events import Event, QuestionPublished
+from domain.question import Example, Question
 from tests.domain.people import NOW
 from tests.domain.questions import number
 
@@ -53,3 +54,29 @@ def test_a_replay_leads_to_the_same_decisions() -> None:
 
     assert replayed is not None
     assert vars(replayed) == vars(banked)
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (number("5").model_copy(update={"accept": (Example(answer="6"),)}), 'accepted: "6" in en is graded incorrect'),
+        (number("5").model_copy(update={"accept": (Example(answer="five"),)}), "graded ask_again by N3"),
+        (number("5").model_copy(update={"reject": (Example(answer="10/2"),)}), 'rejected: "10/2" in en is graded corr'),
+        (number("1000").model_copy(update={"accept": (Example(answer="1,000", locale="de"),)}), "in de"),
+    ],
+)
+def test_a_question_whose_examples_do_not_hold_is_refused(question: Question, reason: str) -> None:
+    banked = BankedQuestion.begin(number("4"), NOW)
+
+    for publish in (BankedQuestion.begin, banked.publish):
+        with pytest.raises(QuestionRefused) as refused:
+            publish(question, NOW)
+        assert reason in str(refused.value.facts["reasons"])
+
+
+def test_a_question_whose_examples_hold_is_published() -> None:
+    examples = {"accept": (Example(answer="5.0"),), "reject": (Example(answer="6"), Example(answer="five"))}
+
+    banked = BankedQuestion.begin(number("5").model_copy(update=examples), NOW)
+
+    assert banked.published == 1
