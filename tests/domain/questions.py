@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from domain.question import FillIn, Grading, MultipleChoice, NumberBlank, Option, Question, TextBlank, TrueFalse
+from domain.question import Blank, FillIn, Grading, MultipleChoice, NumberBlank, Option, Question, TextBlank, TrueFalse
 
 SOME_ID = UUID("00000000-0000-4000-8000-00000000000a")
 
@@ -37,3 +37,8 @@ def choice(*key: str, options: tuple[Option, ...] | str = "red green blue", **ru
 def statement(*, key: bool, **about: Any) -> Question:  # noqa: ANN401  any field of a question
     """Ask whether something holds."""
     return a_question(TrueFalse(key=key), **about)
+
+
+def blank(*blanks: Blank, **rules: Any) -> Question:  # noqa: ANN401  any field of a fill-in
+    """Ask to fill in these blanks."""
+    return a_question(FillIn(blanks=blanks, **rules))

@@ -1,7 +1,7 @@
 """Several: blanks that hold more than one value by declaration: lists and sets, ratios, times (Q21)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
 from math import gcd
@@ -85,23 +85,32 @@ def split(shown: str, locale: Locale) -> list[str]:
 
 
 def _best_items(table: Sequence[Sequence[Mark]]) -> list[int]:
-    """Give each text an item of its own, so that as many as can be are right (Kuhn's augmenting paths)."""
+    """Give each text an item of its own, so that as many as can be are right, and of the others as many are read."""
+    item_of: dict[int, int] = {}
+    for verdict in ("correct", "incorrect", "ask_again"):
+        texts = [text for text in range(len(table)) if text not in item_of]
+        items = set(range(len(table))).difference(item_of.values())
+        fit = {text: [item for item in items if table[text][item].verdict == verdict] for text in texts}
+        item_of |= _paired(fit)
+    return [item_of[text] for text in range(len(table))]
+
+
+def _paired(fit: Mapping[int, Sequence[int]]) -> dict[int, int]:
+    """Pair as many texts as can be with one of the items that fit each (Kuhn's augmenting paths)."""
     text_of: dict[int, int] = {}
 
     def place(text: int, tried: set[int]) -> bool:
-        for item, mark in enumerate(table[text]):
-            if mark.verdict == "correct" and item not in tried:
+        for item in fit[text]:
+            if item not in tried:
                 tried.add(item)
                 if item not in text_of or place(text_of[item], tried):
                     text_of[item] = text
                     return True
         return False
 
-    for text in range(len(table)):
+    for text in fit:
         place(text, set())
-    item_of = {text: item for item, text in text_of.items()}
-    left = iter(sorted(set(range(len(table))) - text_of.keys()))
-    return [item_of[text] if text in item_of else next(left) for text in range(len(table))]
+    return {text: item for item, text in text_of.items()}
 
 
 def mark_ratio(blank: RatioBlank, typed: str, mistakes: Sequence[Mistake] = ()) -> Mark:
