@@ -1,6 +1,6 @@
 """Ports: what handlers need from the outside, as Protocols; the real ones live in `eventstore` and `adapters`."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, Protocol, TypeVar
@@ -10,6 +10,8 @@ from domain.aggregate import Aggregate
 from domain.cause import Cause, Receipt
 from domain.events import Event
 from domain.profile import Profile
+from domain.question import Question
+from domain.selection import Shelf
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -23,8 +25,8 @@ class History(Protocol):
     async def rely_on(self, kind: type[A], aggregate_id: UUID) -> A | None:
         """Return the aggregate to read only; if its stream moves before the append, the command is decided again."""
 
-    def save(self, *aggregates: Aggregate) -> None:
-        """Record the pending events of these aggregates, exactly behind what was loaded."""
+    def save(self, *aggregates: Aggregate, under: UUID | None = None) -> None:
+        """Record the pending events of these aggregates, exactly behind what was loaded, under this consent."""
 
     def record(self, event: Event, *, under: UUID | None = None) -> None:
         """Record a fact at the end of its stream, or exactly where its version says; under this consent, if any."""
@@ -176,3 +178,24 @@ class PersonalValues(Protocol):
 
     async def forget_person(self, person_id: UUID, position: int) -> None:
         """Drop them, and refuse for a while to keep any made from before this position."""
+
+
+class BankSnapshot(Protocol):
+    """The published questions as of one position of the log."""
+
+    @property
+    def position(self) -> int:
+        """The position that names it."""
+
+    def shelf(self, grade: int, subject: str, topic: str) -> Shelf:
+        """Return the questions of a topic; an empty shelf where there are none."""
+
+
+class QuestionBank(Protocol):
+    """The question bank in memory."""
+
+    def snapshot(self) -> BankSnapshot:
+        """Return the latest snapshot; raises `Unavailable` until there is one."""
+
+    async def contents(self, versions: Sequence[tuple[UUID, int]]) -> list[Question]:
+        """Return what these versions say, in their order."""

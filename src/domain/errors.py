@@ -13,6 +13,11 @@ AfterschoolError
 │   ├── QuestionRefused          the question has defects
 │   ├── QuestionUnchanged        the bank has the question so already
 │   ├── ChangedMeanwhile         it is no more as it was when it was read
+│   ├── NothingToServe           the bank has no question of this kind
+│   ├── QuestionsNotServed       these questions were not served in an open assessment
+│   ├── AssessmentUnknown        no such assessment
+│   ├── AssessmentExpired        the day to answer it is over
+│   ├── AssessmentSubmittedBefore  it was answered otherwise before
 │   ├── UserUnknown              no such user
 │   ├── EmailTaken               the e-mail has an account
 │   ├── RegistrationInProgress   the e-mail is being registered right now
@@ -96,6 +101,26 @@ class QuestionUnchanged(Refused):
 
 class ChangedMeanwhile(Refused):
     """This is no longer as you have read it; read it again, then decide whether your change still stands."""
+
+
+class NothingToServe(Refused):
+    """There are no published questions of this subject, topic and difficulty for this grade."""
+
+
+class QuestionsNotServed(Refused):
+    """These questions were not served to this student in an assessment that is open."""
+
+
+class AssessmentUnknown(Refused):
+    """There is no such assessment."""
+
+
+class AssessmentExpired(Refused):
+    """The time to answer this assessment is over; start a new one."""
+
+
+class AssessmentSubmittedBefore(Refused):
+    """This assessment was submitted before, with other answers; its result stands."""
 
 
 class UserUnknown(Refused):

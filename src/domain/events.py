@@ -12,8 +12,9 @@ from eventsourcing.domain import BaseAggregate, CanInitAggregate, CanMutateAggre
 from eventsourcing.utils import register_topic
 from pydantic import BaseModel, ConfigDict
 
+from domain.grading.marks import Code, Verdict
 from domain.personal import Personal
-from domain.question import Question
+from domain.question import Difficulty, Question
 
 T = TypeVar("T", bound=BaseAggregate[Any])
 
@@ -201,6 +202,122 @@ class QuestionPublished(Event, CanInitAggregate[UUID]):
     def mutate(self, aggregate: T | None) -> T | None:
         """Begin the question's life with its first version, and go on with it at each later one."""
         return super().mutate(None) if aggregate is None else CanMutateAggregate.mutate(self, aggregate)
+
+
+class Part(BaseModel):
+    """A part of an event that has more of the same kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ServedQuestion(Part):
+    """A question of a served set, with what was known of it then, so that no fold reads another's state."""
+
+    question_id: UUID
+    version: int
+    options: tuple[str, ...]
+    """Ids of the options in the order in which they are shown; empty for other types."""
+    skill: str
+    difficulty: Difficulty
+    family: str
+    rating: str
+    """Decimal: the difficulty on the scale of abilities, in logits."""
+    predicted: str
+    """Decimal: the success expected of this learner."""
+    probability: str
+    """Fraction: how likely it was to be drawn at its turn."""
+
+
+class AssessmentStarted(Event, CanInitAggregate[UUID]):
+    """A learner was served a set of questions, and has a day to answer it; each counts as seen from here on."""
+
+    TOPIC: ClassVar[str] = "AssessmentStarted"
+    CATEGORY: ClassVar[str] = "learner"
+    originator_topic: str = "learner"
+    assessment_id: UUID
+    grade: int
+    subject: str
+    topic: str
+    difficulty: Difficulty | None
+    """What was asked for."""
+    locale: str
+    """How the learner writes numbers."""
+    snapshot: int
+    """Position that names the bank's state from which was drawn."""
+    seed: str
+    """Hexadecimal; with snapshot and history it gives the same set again."""
+    policy: str
+    """Name of the rules by which was drawn."""
+    questions: tuple[ServedQuestion, ...]
+    short_by: int
+    """How many of those asked for are missing."""
+    expires_at: datetime
+
+    def mutate(self, aggregate: T | None) -> T | None:
+        """Begin the learner's history with their first assessment, and go on with it at each later one."""
+        return super().mutate(None) if aggregate is None else CanMutateAggregate.mutate(self, aggregate)
+
+
+class UnreadableAnswer(Part):
+    """An answer that is asked for again, and why."""
+
+    question_id: UUID
+    code: Code
+
+
+class AnswersUnreadable(Event):
+    """Some answers of a submission could not be read: they are asked for again, and nothing was graded."""
+
+    TOPIC: ClassVar[str] = "AnswersUnreadable"
+    CATEGORY: ClassVar[str] = "learner"
+    assessment_id: UUID
+    round: int
+    """The how-manieth time, from 1."""
+    answers: tuple[UnreadableAnswer, ...]
+
+
+class GradedAnswer(Part):
+    """What an answer was worth."""
+
+    question_id: UUID
+    version: int
+    verdict: Verdict
+    points: str
+    """Fraction of the question's points, from `0` to `1`."""
+    rule: str
+    code: Code | None
+    """Why it could not be read, where that makes it incorrect."""
+    chosen: tuple[str, ...]
+    """Ids of the options chosen."""
+
+
+class TypedAnswer(Part):
+    """What a learner wrote, and how it was read."""
+
+    question_id: UUID
+    answer: str | bool | tuple[str, ...] | None
+    read_as: str
+
+
+class AssessmentSubmitted(Event):
+    """A learner answered a served set: the graded result, from which results, progress and mastery follow."""
+
+    TOPIC: ClassVar[str] = "AssessmentSubmitted"
+    CATEGORY: ClassVar[str] = "learner"
+    assessment_id: UUID
+    subject: str
+    topic: str
+    score: int
+    """Hundredths of a point: 0 to 10,000."""
+    correct: int
+    total: int
+    """As many as were served."""
+    time_spent: int
+    """Whole seconds from the start, at most an hour."""
+    grader: int
+    """Version of the grader."""
+    answers: tuple[GradedAnswer, ...]
+    typed: Personal[tuple[TypedAnswer, ...]]
 
 
 class ReadsHashed(Event):

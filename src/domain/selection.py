@@ -146,6 +146,11 @@ def _one_of(family: Family, families: int, dice: "_Dice") -> Chosen:
     return Chosen(family[dice.below(len(family))], Fraction(1, families * len(family)))
 
 
+def shuffled(things: Sequence[T], seed: bytes) -> list[T]:
+    """Return all in an order drawn from a seed."""
+    return list(_Dice(seed).shuffled(things))
+
+
 class _Dice:
     """Numbers that follow from a seed alone: SHA-256 of the seed and a counter."""
 

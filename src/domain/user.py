@@ -57,8 +57,9 @@ class User(Aggregate):
     TOPIC: ClassVar[str] = "user"
     CATEGORY = "user"
 
-    def __init__(self, role: Role, timezone: str) -> None:
+    def __init__(self, role: Role, grade_level: int | None, timezone: str) -> None:
         self.role: Role = role
+        self.grade_level = grade_level
         self.timezone = timezone
         self.guardians: frozenset[UUID] = frozenset()
         self.children: frozenset[UUID] = frozenset()
@@ -197,7 +198,7 @@ class User(Aggregate):
             case UserRegistered():
                 self.alone_since = event.timestamp if self.role == "student" else None
             case ProfileUpdated():
-                self.timezone = event.timezone
+                self.grade_level, self.timezone = event.grade_level, event.timezone
             case GuardianAdded():
                 if not self.guardians:
                     self.codes = {}  # from now on only guardians let others in

@@ -96,13 +96,13 @@ class _History:
         self.heads.setdefault(stream_of(kind.CATEGORY, aggregate_id), aggregate.version if aggregate else 0)
         return None if aggregate is None or aggregate.is_erased else aggregate
 
-    def save(self, *aggregates: Aggregate) -> None:
+    def save(self, *aggregates: Aggregate, under: UUID | None = None) -> None:
         """Record pending events, exactly behind what was loaded; a new aggregate's stream must be new."""
         for aggregate in aggregates:
             events = cast("Sequence[Event]", aggregate.collect_events())
             if events:
                 self.heads.setdefault(stream_of(aggregate.CATEGORY, aggregate.id), events[0].originator_version - 1)
-            self.events += [(event, event.originator_version, None) for event in events]
+            self.events += [(event, event.originator_version, under) for event in events]
             self.saved.append(aggregate)
 
     def record(self, event: Event, *, under: UUID | None = None) -> None:

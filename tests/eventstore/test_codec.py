@@ -14,12 +14,16 @@ from pydantic import ValidationError
 from domain import events as catalogue
 from domain.consent import SCOPES
 from domain.events import (
+    AnswersUnreadable,
+    AssessmentStarted,
+    AssessmentSubmitted,
     ChildLinked,
     ChildUnlinked,
     ConsentGranted,
     ConsentWithdrawn,
     ErasureReason,
     Event,
+    GradedAnswer,
     GuardianAdded,
     GuardianRemoved,
     PairingCodeIssued,
@@ -28,13 +32,18 @@ from domain.events import (
     ProgressRecorded,
     QuestionPublished,
     ReadsHashed,
+    ServedQuestion,
     StaffRole,
     StaffRoleGranted,
     StaffRoleRevoked,
+    TypedAnswer,
+    UnreadableAnswer,
     UserErased,
     UserRegistered,
 )
+from domain.grading.marks import Code, Verdict
 from domain.personal import Hidden, Personal, PersonalMark
+from domain.question import Difficulty
 from eventstore import codec
 from eventstore.codec import UnknownEvent, decode, encode, event_types
 from eventstore.record import Record, part_of
@@ -55,6 +64,7 @@ any_question = st.builds(
     grade=st.integers(0, 8),
     family=st.none() | text,
 )
+labels, codes = st.sampled_from(get_args(Difficulty)), st.sampled_from(get_args(Code))
 ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
     "UserRegistered": st.builds(
         UserRegistered,
@@ -105,6 +115,75 @@ ANY_EVENT: dict[str, st.SearchStrategy[Event]] = {
         time_spent=st.integers(0),
         completed=st.booleans(),
         source=st.just("self_reported"),
+    ),
+    "AssessmentStarted": st.builds(
+        AssessmentStarted,
+        **header,
+        originator_topic=st.just("learner"),
+        assessment_id=st.uuids(),
+        grade=st.integers(0, 8),
+        subject=text,
+        topic=text,
+        difficulty=st.none() | labels,
+        locale=text,
+        snapshot=st.integers(0),
+        seed=text,
+        policy=text,
+        questions=st.lists(
+            st.builds(
+                ServedQuestion,
+                question_id=st.uuids(),
+                version=st.integers(1),
+                options=st.lists(text).map(tuple),
+                skill=text,
+                difficulty=labels,
+                family=text,
+                rating=text,
+                predicted=text,
+                probability=text,
+            )
+        ).map(tuple),
+        short_by=st.integers(0),
+        expires_at=moments,
+    ),
+    "AnswersUnreadable": st.builds(
+        AnswersUnreadable,
+        **header,
+        assessment_id=st.uuids(),
+        round=st.integers(1, 3),
+        answers=st.lists(st.builds(UnreadableAnswer, question_id=st.uuids(), code=codes)).map(tuple),
+    ),
+    "AssessmentSubmitted": st.builds(
+        AssessmentSubmitted,
+        **header,
+        assessment_id=st.uuids(),
+        subject=text,
+        topic=text,
+        score=st.integers(0, 10_000),
+        correct=st.integers(0),
+        total=st.integers(0),
+        time_spent=st.integers(0),
+        grader=st.integers(1),
+        answers=st.lists(
+            st.builds(
+                GradedAnswer,
+                question_id=st.uuids(),
+                version=st.integers(1),
+                verdict=st.sampled_from(get_args(Verdict)),
+                points=text,
+                rule=text,
+                code=st.none() | codes,
+                chosen=st.lists(text).map(tuple),
+            )
+        ).map(tuple),
+        typed=st.lists(
+            st.builds(
+                TypedAnswer,
+                question_id=st.uuids(),
+                answer=text | st.booleans() | st.none() | st.lists(text).map(tuple),
+                read_as=text,
+            )
+        ).map(tuple),
     ),
     "QuestionPublished": st.builds(
         QuestionPublished, **header, originator_topic=st.just("question"), question=any_question

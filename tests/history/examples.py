@@ -4,11 +4,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.events import (
+    AnswersUnreadable,
+    AssessmentStarted,
+    AssessmentSubmitted,
     ChildLinked,
     ChildUnlinked,
     ConsentGranted,
     ConsentWithdrawn,
     Event,
+    GradedAnswer,
     GuardianAdded,
     GuardianRemoved,
     PairingCodeIssued,
@@ -17,8 +21,11 @@ from domain.events import (
     ProgressRecorded,
     QuestionPublished,
     ReadsHashed,
+    ServedQuestion,
     StaffRoleGranted,
     StaffRoleRevoked,
+    TypedAnswer,
+    UnreadableAnswer,
     UserErased,
     UserRegistered,
 )
@@ -43,6 +50,7 @@ from domain.reads import READS
 STUDENT = UUID("0190a1b2-0000-4000-8000-000000000001")
 PARENT = UUID("0190a1b2-0000-4000-8000-000000000002")
 CONSENT = UUID("0190a1b2-0000-4000-8000-000000000003")
+ASSESSMENT = UUID("0190a1b2-0000-4000-8000-000000000005")
 QUESTION = UUID("0190a1b2-0000-4000-8000-000000000004")
 CODE_HASH = "5f1c3a" + 58 * "0"
 WHEN = datetime(2026, 3, 1, 15, 30, 0, 123_456, tzinfo=UTC)
@@ -168,6 +176,68 @@ EXAMPLES: dict[str, Event] = {
         score=8_725,
         time_spent=640,
         completed=True,
+    ),
+    "AssessmentStarted": AssessmentStarted(
+        originator_id=STUDENT,
+        originator_version=1,
+        timestamp=WHEN,
+        assessment_id=ASSESSMENT,
+        grade=3,
+        subject="math",
+        topic="fractions",
+        difficulty="easy",
+        locale="de-AT",
+        snapshot=17,
+        seed="00" * 16,
+        policy="by-label-1",
+        questions=(
+            ServedQuestion(
+                question_id=QUESTION,
+                version=2,
+                options=("b", "a"),
+                skill="halves",
+                difficulty="easy",
+                family="Brüche",
+                rating="-1",
+                predicted="0.8655",
+                probability="1/7",
+            ),
+        ),
+        short_by=4,
+        expires_at=datetime(2026, 3, 2, 15, 30, tzinfo=UTC),
+    ),
+    "AnswersUnreadable": AnswersUnreadable(
+        originator_id=STUDENT,
+        originator_version=2,
+        timestamp=WHEN,
+        assessment_id=ASSESSMENT,
+        round=1,
+        answers=(UnreadableAnswer(question_id=QUESTION, code="bad_grouping"),),
+    ),
+    "AssessmentSubmitted": AssessmentSubmitted(
+        originator_id=STUDENT,
+        originator_version=3,
+        timestamp=WHEN,
+        assessment_id=ASSESSMENT,
+        subject="math",
+        topic="fractions",
+        score=6667,
+        correct=1,
+        total=1,
+        time_spent=90,
+        grader=1,
+        answers=(
+            GradedAnswer(
+                question_id=QUESTION,
+                version=2,
+                verdict="correct",
+                points="2/3",
+                rule="T2",
+                code=None,
+                chosen=("a",),
+            ),
+        ),
+        typed=(TypedAnswer(question_id=QUESTION, answer=("3 ½", "Größe"), read_as="3 1/2; Größe"),),
     ),
     "QuestionPublished": QuestionPublished(originator_id=QUESTION, originator_version=2, timestamp=WHEN, question=FULL),
     "ReadsHashed": ReadsHashed(
