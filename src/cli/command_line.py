@@ -16,6 +16,7 @@ COMMANDS = {
     "events": "Look at the event log: follow it, show one event, export it.",
     "parked": "Look after events that could not be folded.",
     "projections": "Rebuild, switch and audit the read models.",
+    "grade": "Grade an answer to a question, and say why.",
     "reads": "Show who read whose data, and verify that record.",
     "sessions": "Show who is signed in, and end it.",
     "grant-role": "Give an adult a role of staff, or take it back.",

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from domain.examples import failing_examples
 from domain.grading.locales import ENGLISH
-from domain.grading.mark import Context, mark, mark_blank
+from domain.grading.mark import Context, mark_blank
 from domain.grading.marks import Unread, exact
 from domain.grading.number_blanks import is_allowed, key_value
 from domain.grading.numbers import read_key
@@ -18,7 +19,6 @@ from domain.grading.wording import fold_case, tidy
 from domain.grading.writing import write_number
 from domain.question import (
     Blank,
-    Example,
     FillIn,
     ListBlank,
     Mistake,
@@ -59,7 +59,7 @@ def defects_of(question: Question) -> list[Defect]:
     else:
         found += _of_fill_in(grading)
     found += _of_mistakes(question)
-    return found or list(_of_examples(question))
+    return found or [Defect("example_fails", words) for words in failing_examples(question)]
 
 
 def _of_texts(question: Question) -> Iterator[Defect]:
@@ -206,16 +206,3 @@ def _is_never_made(question: Question, mistake: Mistake) -> bool:
     if isinstance(grading, MultipleChoice):
         return mistake.answer not in {option.id for option in question.options}.difference(grading.key)
     return mistake.answer != ("false" if grading.key else "true")
-
-
-def _of_examples(question: Question) -> Iterator[Defect]:
-    for example in question.accept:
-        if mark(question, example.answer, example.locale).verdict != "correct":
-            yield Defect("accept_example_fails", f"{_shown(example)} should be correct (T7).")
-    for example in question.reject:
-        if mark(question, example.answer, example.locale).verdict == "correct":
-            yield Defect("reject_example_passes", f"{_shown(example)} should not be correct (T7).")
-
-
-def _shown(example: Example) -> str:
-    return f"{example.answer!r} in {example.locale!r}"

@@ -12,9 +12,9 @@ from domain.grading.marks import UNREADABLE, Mark, Unread, credit, exact, part
 from domain.grading.notation import plain_notation
 from domain.grading.number_words import read_words
 from domain.grading.numbers import Number, read_key, read_number
-from domain.grading.rounding import Fit, fits, is_written_to
+from domain.grading.rounding import Fit, best_fit, is_written_to
 from domain.grading.units import Measured, base_amount, find_unit, read_measured, without_printed_unit
-from domain.question import Mistake, NumberBlank, Range, Relative, Tolerance, Units
+from domain.question import Absolute, Mistake, NumberBlank, Range, Relative, Units
 
 _MISSING_PERCENT = Unread("missing_percent", "Q13")
 _MISSING_UNIT = Unread("missing_unit", "Q14")
@@ -115,27 +115,23 @@ def _mark_unit(units: Units, plain: str, mistakes: Iterable[Mistake]) -> Mark:
 
 
 def _mark_wrong_unit(blank: NumberBlank, answer: _Answer) -> Mark:
-    is_right_number = _is_right(blank, answer._replace(value=answer.number.value))
+    is_right_number = _fit(blank, answer._replace(value=answer.number.value)) == "right"
     points = part(blank.units.wrong_unit_credit) if blank.units and is_right_number else "0"
     return credit(points, "N9", answer.read_as)._replace(note="wrong_unit")
 
 
 def _mark_value(blank: NumberBlank, answer: _Answer, mistakes: Sequence[Mistake]) -> Mark:
-    number, value, read_as = answer[:3]
-    fit: Fit = "wrong"
-    if _is_right(blank, answer):
-        fit = "right"
-        if blank.precision is not None and blank.tolerance is not None and not is_written_to(number, blank.precision):
-            fit = "other_precision"
-    elif blank.precision is not None and blank.tolerance is None:
-        fit = _fit(blank, answer)
+    fit = _fit(blank, answer)
     if fit == "right":
-        return _mark_writing(blank, number, read_as)
-    mistake = next((one for one in mistakes if key_value(blank, one.answer) == value), None) if mistakes else None
-    if fit == "wrong" or mistake:
-        is_right_number = answer.converted and not mistake and _is_right(blank, answer._replace(value=number.value))
-        return _mark_wrong_unit(blank, answer) if is_right_number else _mistaken(mistake, "N5", read_as)
-    return Mark("ask_again", "Q7", read_as=read_as, code="wrong_precision")
+        return _mark_writing(blank, answer.number, answer.read_as)
+    for mistake in mistakes:
+        if key_value(blank, mistake.answer) == answer.value:
+            return _mistaken(mistake, "N5", answer.read_as)
+    if fit == "other_precision":
+        return Mark("ask_again", "Q7", read_as=answer.read_as, code="wrong_precision")
+    if answer.converted and _fit(blank, answer._replace(value=answer.number.value)) == "right":
+        return _mark_wrong_unit(blank, answer)
+    return _mistaken(None, "N5", answer.read_as)
 
 
 def _mark_writing(blank: NumberBlank, number: Number, read_as: str) -> Mark:
@@ -158,34 +154,30 @@ def _mistaken(mistake: Mistake | None, rule: str, read_as: str) -> Mark:
     return credit(part(mistake.credit), "N11", read_as)._replace(feedback=mistake.feedback)
 
 
-def _is_right(blank: NumberBlank, answer: _Answer) -> bool:
-    """Tell whether the value is right: within the tolerance, else written to the precision, else equal."""
-    if isinstance(blank.tolerance, Range):
-        return _is_within(answer.value, Fraction(0), blank.tolerance)
-    if blank.precision is not None and blank.tolerance is None:
-        return _fit(blank, answer) == "right"
-    for key in blank.accepted:
-        wanted = key_value(blank, key)
-        if wanted is not None and _is_within(answer.value, wanted, blank.tolerance):
-            return True
-    return False
-
-
 def _fit(blank: NumberBlank, answer: _Answer) -> Fit:
-    if blank.precision is None:
+    """Compare a value with the keys: within the tolerance, else rounded to the precision, else exactly."""
+    keys = (key_value(blank, key) for key in blank.accepted)
+    values = (value for value in keys if value is not None)
+    if blank.precision is not None and blank.tolerance is None:
+        return best_fit(answer.number._replace(value=answer.value), values, blank.precision)
+    if isinstance(blank.tolerance, Range):
+        is_in = _is_in(answer.value, blank.tolerance)
+    else:
+        is_in = any(_is_within(answer.value, value, blank.tolerance) for value in values)
+    if not is_in:
         return "wrong"
-    number = answer.number._replace(value=answer.value)
-    values = [value for key in blank.accepted if (value := key_value(blank, key)) is not None]
-    found = {fits(number, value, blank.precision) for value in values}
-    return "right" if "right" in found else "other_precision" if "other_precision" in found else "wrong"
+    is_written_so = blank.precision is None or is_written_to(answer.number, blank.precision)
+    return "right" if is_written_so else "other_precision"
 
 
-def _is_within(value: Fraction, key: Fraction, tolerance: Tolerance | None) -> bool:
+def _is_in(value: Fraction, tolerance: Range) -> bool:
+    low, high = exact(tolerance.low), exact(tolerance.high)
+    is_above = value > low if tolerance.low_is_open else value >= low
+    return is_above and (value < high if tolerance.high_is_open else value <= high)
+
+
+def _is_within(value: Fraction, key: Fraction, tolerance: Absolute | Relative | None) -> bool:
     if tolerance is None:
         return value == key
-    if isinstance(tolerance, Range):
-        low, high = exact(tolerance.low), exact(tolerance.high)
-        above = value > low if tolerance.low_is_open else value >= low
-        return above and (value < high if tolerance.high_is_open else value <= high)
     reach = exact(tolerance.amount) * (abs(key) if isinstance(tolerance, Relative) else 1)
     return abs(value - key) <= reach

@@ -3,7 +3,9 @@
 Half up means away from zero, as schools teach it: 2.5 is 3 and -2.5 is -3.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from domain.grading.numbers import Number
@@ -12,16 +14,20 @@ from domain.question import Precision
 Fit = Literal["right", "other_precision", "wrong"]
 
 
-def fits(number: Number, key: Fraction, precision: Precision) -> Fit:
-    """Tell whether a number is the key to that precision, the key to another one, or something else."""
+def best_fit(number: Number, keys: Iterable[Fraction], precision: Precision) -> Fit:
+    """Tell whether a number is one of the keys to that precision, one of them to another, or something else."""
     counts = _places if precision.kind == "decimal_places" else _figures
     rounded = round_to_places if precision.kind == "decimal_places" else round_to_figures
-    written = counts(number)
-    if precision.digits in written and number.value == rounded(key, precision.digits):
-        return "right"
-    if number.value in {key, rounded(key, precision.digits)}:
-        return "other_precision"
-    return "other_precision" if any(number.value == rounded(key, digits) for digits in written if digits) else "wrong"
+    written, value = counts(number), number.value
+    others = [digits for digits in written if digits and digits != precision.digits]
+    best: Fit = "wrong"
+    for key in keys:
+        wanted = rounded(key, precision.digits)
+        if value == wanted and precision.digits in written:
+            return "right"
+        if value in (key, wanted) or any(value == rounded(key, digits) for digits in others):
+            best = "other_precision"
+    return best
 
 
 def is_written_to(number: Number, precision: Precision) -> bool:
@@ -29,6 +35,7 @@ def is_written_to(number: Number, precision: Precision) -> bool:
     return precision.digits in (_places if precision.kind == "decimal_places" else _figures)(number)
 
 
+@lru_cache(maxsize=16_384)
 def round_to_places(value: Fraction, places: int) -> Fraction:
     """Round half up to so many digits behind the decimal mark; a negative count rounds to tens and hundreds."""
     scale = Fraction(10) ** places
@@ -36,6 +43,7 @@ def round_to_places(value: Fraction, places: int) -> Fraction:
     return whole if value >= 0 else -whole
 
 
+@lru_cache(maxsize=16_384)
 def round_to_figures(value: Fraction, figures: int) -> Fraction:
     """Round half up to so many significant figures; zero stays zero."""
     if not value:

@@ -4,9 +4,8 @@ Accents belong to Latin and Greek letters only: a mark on a kana or an Indic let
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 from unicodedata import category, normalize
-
-from domain.question import TextBlank
 
 _SAME = {
     "'": "\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4`",
@@ -64,20 +63,51 @@ def fold_accents(text: str) -> str:
     return normalize("NFC", "".join(kept)).translate(_UNMARKED_LETTERS)
 
 
-class Wording:
-    """The wording that a blank compares, and what of it does not count."""
+class Rules(NamedTuple):
+    """What of a text counts in a blank."""
 
-    def __init__(self, blank: TextBlank, language: str) -> None:
-        self._case_sensitive = blank.case_sensitive
-        self._language = language if blank.ignore_articles else ""
-        self._final = blank.final_punctuation == "ignored"
+    case_sensitive: bool = False
+    ignores_final_mark: bool = True
+    ignores_articles_of: str = ""
+    """A language; empty where articles count."""
+    folds_accents: bool = False
 
-    def of(self, shown: str, like: str) -> str:
-        """Return what counts of a tidy text that is compared with a tidy key."""
-        text = shown if self._case_sensitive else fold_case(shown)
-        if self._final and like[-1:] not in FINAL_MARKS:
-            text = text.rstrip(FINAL_MARKS).rstrip() or text
-        return without_article(text, self._language) if self._language else text
+
+class Typed:
+    """A tidy text that was typed, compared with keys."""
+
+    def __init__(self, shown: str, rules: Rules) -> None:
+        self.shown = shown
+        self.rules = rules
+        self._counted: dict[bool, str] = {}
+
+    def beside(self, key: str) -> str:
+        """Return what counts of the text beside a key: its final mark only if the key has one."""
+        with_mark = key[-1:] in FINAL_MARKS
+        if with_mark not in self._counted:
+            self._counted[with_mark] = counted(self.shown, self.rules, with_mark=with_mark)
+        return self._counted[with_mark]
+
+    def is_like(self, key: str) -> bool:
+        """Tell whether the text is a key, an author's word, as far as it counts."""
+        return self.beside(tidy_key(key)) == counted_key(key, self.rules)
+
+
+def counted(shown: str, rules: Rules, *, with_mark: bool) -> str:
+    """Return what counts of a tidy text."""
+    text = shown if rules.case_sensitive else fold_case(shown)
+    if rules.ignores_final_mark and not with_mark:
+        text = text.rstrip(FINAL_MARKS).rstrip() or text
+    if rules.ignores_articles_of:
+        text = without_article(text, rules.ignores_articles_of)
+    return fold_accents(text) if rules.folds_accents else text
+
+
+@lru_cache(maxsize=65_536)
+def counted_key(key: str, rules: Rules) -> str | None:
+    """Return what counts of a key; None of one that is empty, which nothing is like."""
+    like = tidy_key(key)
+    return counted(like, rules, with_mark=True) if like else None
 
 
 def without_article(text: str, language: str) -> str:
