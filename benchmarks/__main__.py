@@ -12,7 +12,18 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, look, over_http, projector, projector_broker, rebuild, relay, verify, visible
+from benchmarks import (
+    append,
+    grading,
+    look,
+    over_http,
+    projector,
+    projector_broker,
+    rebuild,
+    relay,
+    verify,
+    visible,
+)
 from benchmarks.figure import GOALS, Figure
 from benchmarks.machine import Machine, running_machine
 
@@ -41,6 +52,7 @@ BENCHMARKS = (
     Benchmark(("projector_broker_vs_single",), projector_broker.measure, projector_broker.profile),
     Benchmark(("rebuild_vs_copy",), rebuild.measure, rebuild.profile),
     Benchmark(("verify_events_per_second",), verify.measure, verify.profile),
+    Benchmark(("grading",), grading.measure, grading.profile),
 )
 console = Console()
 

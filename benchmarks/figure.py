@@ -43,6 +43,7 @@ GOALS = {
     "projector_broker_vs_single": Goal(30, 60),
     "rebuild_vs_copy": Goal(0.3, 0.6),
     "verify_events_per_second": Goal(200_000, 1_000_000),
+    "grading": Goal(50_000, 100_000),
 }
 
 

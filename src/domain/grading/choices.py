@@ -13,14 +13,14 @@ _UNKNOWN = Unread("unknown_choice", "M1")
 _NO_STATEMENT = Unread("unknown_choice", "M6")
 
 _YES_NO = {
-    "en": ("true yes t y", "false no f n"),
-    "de": ("wahr ja richtig w j", "falsch nein f n"),
-    "fr": ("vrai oui v o", "faux non f n"),
-    "it": ("vero s\u00ec si v s", "falso no f n"),
-    "es": ("verdadero s\u00ed si cierto v s", "falso no f n"),
-    "pt": ("verdadeiro sim certo v s", "falso n\u00e3o nao errado f n"),
-    "nl": ("waar ja w j", "onwaar nee niet o n"),
-    "pl": ("prawda tak p t", "fa\u0142sz nie f n"),
+    "en": ("true yes t", "false no f"),
+    "de": ("wahr richtig ja w", "falsch nein f"),
+    "fr": ("vrai oui v", "faux non f"),
+    "it": ("vero s\u00ec si v", "falso no f"),
+    "es": ("verdadero cierto s\u00ed si v", "falso no f"),
+    "pt": ("verdadeiro sim v", "falso n\u00e3o nao f"),
+    "nl": ("waar ja w", "onwaar nee o"),
+    "pl": ("prawda tak p", "fa\u0142sz nie f"),
 }
 """The words of each language for a statement that holds, and for one that does not."""
 _EVERYWHERE = {"true": True, "false": False, "1": True, "0": False}

@@ -84,14 +84,16 @@ def mark_blank(blank: Blank, typed: str, context: Context, mistakes: Sequence[Mi
 def _mark_blanks(question: Question, grading: FillIn, answer: object, locale: Locale) -> Mark:
     """Grade each blank by itself, then all together."""
     blanks = grading.blanks
+    others = tuple([option.text for option in question.options]) if question.options else ()
+    context = Context(locale, question.language[:2].lower(), others)
+    if len(blanks) == 1 and isinstance(answer, str):
+        return mark_blank(blanks[0], answer, context, _about(question.mistakes, 0))
     typed = list(answer) if isinstance(answer, (list, tuple)) else [answer]
     if len(typed) != len(blanks):
         is_blank = not typed or typed == [None] or (isinstance(answer, str) and not answer.strip())
         if is_blank:
             return BLANK.mark()
         return Mark("ask_again", "T2", code="wrong_count", expected_count=len(blanks))
-    others = tuple([option.text for option in question.options]) if question.options else ()
-    context = Context(locale, question.language[:2].lower(), others)
     marks = [
         _mark_one(blank, text, context, _about(question.mistakes, at))
         for at, (blank, text) in enumerate(zip(blanks, typed, strict=True))

@@ -104,7 +104,8 @@ def _completed(number: Number | Unread, *, negative: bool, percent: bool) -> Num
 
 def _digits(written: str) -> str:
     """Drop marks between groups and zeros in front."""
-    return written.translate(_TO_DIGITS).lstrip("0") or "0"
+    plain = written if written.isdecimal() else written.translate(_TO_DIGITS)
+    return plain.lstrip("0") or "0"
 
 
 def _mixed(whole: str, part: str, of: str) -> Number | Unread:

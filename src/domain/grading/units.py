@@ -38,13 +38,20 @@ class Measured(NamedTuple):
     """Whether the unit is one of the question's table."""
 
 
+class _Names(NamedTuple):
+    """Units and whether the question's table has them, by their names in plain notation."""
+
+    exactly: dict[str, tuple[Unit, bool]]
+    in_any_case: dict[str, tuple[Unit, bool]]
+    longest: int
+
+
 @lru_cache(maxsize=4096)
-def _names(units: Units) -> tuple[tuple[str, Unit, bool], ...]:
-    """Return every name in plain notation, the longest first, with its unit and whether it is in the table."""
-    own = {_plain_name(name): (unit, True) for unit in units.table for name in (unit.name, *unit.also)}
-    strangers = {_plain_name(name): (Unit(name=name), False) for name in _OTHERS.split()}
-    found = strangers | own
-    return tuple((name, *found[name]) for name in sorted(found, key=len, reverse=True) if name)
+def _names(units: Units) -> _Names:
+    found = {_plain_name(name): (Unit(name=name), False) for name in _OTHERS.split()}
+    found |= {_plain_name(name): (unit, True) for unit in units.table for name in (unit.name, *unit.also)}
+    found.pop("", None)
+    return _Names(found, {name.casefold(): found[name] for name in found}, max(map(len, found)))
 
 
 @lru_cache(maxsize=16_384)
@@ -77,11 +84,8 @@ def read_measured(text: str, locale: Locale, units: Units) -> Measured | Unread:
 
 def find_unit(text: str, units: Units) -> tuple[Unit, bool] | None:
     """Return the unit that plain notation names, and whether the table has it."""
-    for fold in (str, str.casefold):
-        for name, unit, is_known in _names(units):
-            if fold(text.replace("^", "")) == fold(name):
-                return unit, is_known
-    return None
+    names, name = _names(units), text.replace("^", "")
+    return names.exactly.get(name) or names.in_any_case.get(name.casefold())
 
 
 def base_amount(value: Fraction, unit: Unit) -> Fraction:
@@ -101,15 +105,13 @@ def without_printed_unit(text: str, printed: str) -> str:
 
 
 def _without_unit(text: str, units: Units) -> Iterator[tuple[str, Unit, bool]]:
-    """Yield what is left when a unit is taken off, for each unit that could be meant: as written, then in any case."""
-    for fold in (str, str.casefold):
-        folded = fold(text)
-        if len(folded) != len(text):
-            return
-        for name, unit, is_known in _names(units):
-            if folded.endswith(fold(name)):
-                yield text[: -len(name)].strip(), unit, is_known
-            elif name in _PREFIXED and name in text[:3]:
-                sign, _, rest = text.partition(name)
-                if sign.strip() in {"", "+", "-"}:
-                    yield f"{sign.strip()}{rest.strip()}", unit, is_known
+    """Yield what is left when a unit is taken off, the longest first: as it is written, then in any case."""
+    names, folded = _names(units), text.casefold()
+    sign, size = ("", text) if text[0] not in "+-" else (text[0], text[1:].lstrip())
+    if size[:1] in _PREFIXED and size[0] in names.exactly:
+        yield f"{sign}{size[1:].lstrip()}", *names.exactly[size[0]]
+    for known, written in ((names.exactly, text), (names.in_any_case, folded)):
+        for length in range(min(names.longest, len(written)), 0, -1):
+            found = known.get(written[-length:])
+            if found is not None and len(written) == len(text):
+                yield text[:-length].rstrip(), *found
