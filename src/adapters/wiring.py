@@ -33,6 +33,7 @@ from eventstore.fingerprints import Fingerprints
 from eventstore.keys import KeyStore, MasterKeys
 from eventstore.log import Aggregates, EventLog
 from eventstore.reader import LogReader
+from projections.assessment import GetAssessment
 from projections.bank import Bank
 from projections.export_person import ExportPerson
 from projections.get_progress_summary import GetProgressSummary
@@ -82,6 +83,7 @@ class Backend:
             get_progress_summary=GetProgressSummary(self.pool, reader, self.cache, rows=rows),
             get_user_profile=GetUserProfile(rows, reader, self.keys, self.cache),
             export_person=ExportPerson(reader, rows, self.keys),
+            get_assessment=GetAssessment(rows, self.keys, self.bank.contents),
         )
 
 
@@ -94,6 +96,7 @@ class Queries:
     get_progress_summary: GetProgressSummary
     get_user_profile: GetUserProfile
     export_person: ExportPerson
+    get_assessment: GetAssessment
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from api.openapi import describe
 from api.readers import ReaderMetrics
 from api.routes import (
     accesses,
+    assessments,
     auth,
     consents,
     erasures,
@@ -51,6 +52,7 @@ ROUTES = (
     *guardianships.ROUTES,
     *consents.ROUTES,
     *exports.ROUTES,
+    *assessments.ROUTES,
     *accesses.ROUTES,
     *erasures.ROUTES,
     *auth.ROUTES,

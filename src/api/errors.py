@@ -81,6 +81,10 @@ class QuotaExceeded(errors.Refused):
     """Too many requests; wait as long as Retry-After says."""
 
 
+class AnswersUnreadable(errors.Refused):
+    """Some answers cannot be read; `errors` names their questions: answer them again, in full or just these."""
+
+
 class TooManyStreams(errors.Refused):
     """This account has as many live streams open as it may; end one of them first."""
 
@@ -124,7 +128,10 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.NotYetRecorded: Problem(404, "Not yet recorded"),
     MethodNotAllowed: Problem(405, "Method not allowed"),
     RequestTooSlow: Problem(408, "Request too slow"),
+    errors.AssessmentUnknown: Problem(404, "Assessment unknown"),
     errors.EmailTaken: Problem(409, "E-mail taken"),
+    errors.AssessmentExpired: Problem(409, "Assessment expired"),
+    errors.AssessmentSubmittedBefore: Problem(409, "Assessment submitted before"),
     errors.RegistrationInProgress: Problem(409, "Registration in progress", retry_after=60),
     errors.ChangedMeanwhile: Problem(412, "Changed meanwhile"),
     BodyTooLarge: Problem(413, "Body too large"),
@@ -135,6 +142,9 @@ PROBLEMS: Mapping[type[errors.AfterschoolError], Problem] = {
     errors.IdempotencyKeyReused: Problem(422, "Idempotency-Key reused"),
     errors.PairingCodeRefused: Problem(422, "Pairing code refused"),
     errors.GuardianAlready: Problem(422, "Guardian already"),
+    AnswersUnreadable: Problem(422, "Answers unreadable"),
+    errors.NothingToServe: Problem(422, "Nothing to serve"),
+    errors.QuestionsNotServed: Problem(422, "Questions not served"),
     errors.ConsentEnded: Problem(422, "Consent ended"),
     errors.RoleUnchanged: Problem(422, "Role unchanged"),
     errors.ProfileUnchanged: Problem(422, "Profile unchanged"),
@@ -194,6 +204,8 @@ def render(error: errors.AfterschoolError, trace_id: str) -> tuple[int, dict[str
         body["errors"] = [asdict(field) for field in broken]
     if isinstance(error, NotReady):
         body["away"] = error.facts["away"]
+    if isinstance(error, AnswersUnreadable):
+        body |= {name: error.facts.get(name, unknown) for name, unknown in (("errors", []), ("rounds_left", 0))}
     if isinstance(error, QuotaExceeded):
         body["violated-policies"] = error.facts.get("policies", [])
     return problem.status, headers, json.dumps(body, separators=(",", ":")).encode()

@@ -14,6 +14,8 @@ from domain.grading.marks import VERSION
 
 LIVES = timedelta(hours=24)
 """How long a served set can be answered."""
+RECENT = 20
+"""Of how many submitted sets the questions are known, so that a submission that comes again is known too."""
 LONGEST = 3600
 """Seconds that count of an assessment at most: nobody knows who went to dinner."""
 
@@ -47,8 +49,8 @@ class Learner(Aggregate):
     def __init__(self) -> None:
         self.open: dict[UUID, Attempt] = {}
         """Those that can be answered, or could until their day was over."""
-        self.submitted: dict[UUID, int] = {}
-        """Those that were answered, each with the version of this history that says so."""
+        self.submitted: dict[UUID, frozenset[UUID]] = {}
+        """Those that were answered, with the questions of the last few."""
         self.served: dict[tuple[int, str, str], dict[str, int]] = {}
         """By grade, subject and topic: of each family served, how manieth question it was when it last was."""
         self.count = 0
@@ -72,13 +74,14 @@ class Learner(Aggregate):
         asked = set(question_ids)
         if assessment_id is not None:
             if assessment_id in self.submitted:
-                raise AssessmentSubmittedBefore
+                raise AssessmentSubmittedBefore(assessment_id=assessment_id)
             if assessment_id not in self.open:
                 raise AssessmentUnknown
             attempt = self.open[assessment_id]
         else:
             holding = [one for one in self.open.values() if asked and asked <= _ids(one)]
             if not holding:
+                self._look_among_submitted(asked)
                 raise QuestionsNotServed
             attempt = max(holding, key=lambda one: (now < one.expires_at, one.started_at))
         if now >= attempt.expires_at:
@@ -129,9 +132,16 @@ class Learner(Aggregate):
                     self.open[event.assessment_id] = replace(attempt, rounds=event.round)
             case AssessmentSubmitted():
                 self.open.pop(event.assessment_id, None)
-                self.submitted[event.assessment_id] = event.originator_version
+                self.submitted[event.assessment_id] = frozenset(one.question_id for one in event.answers)
+                for long_ago in list(self.submitted)[-RECENT - 1 : -RECENT]:
+                    self.submitted[long_ago] = frozenset()
             case _:
                 super().evolve(event)
+
+    def _look_among_submitted(self, asked: set[UUID]) -> None:
+        for assessment_id, questions in self.submitted.items():
+            if asked and asked <= questions:
+                raise AssessmentSubmittedBefore(assessment_id=assessment_id)
 
     def _forget_old(self, now: datetime) -> None:
         """Forget what could not be answered any more a day ago; until then it is said to be over."""

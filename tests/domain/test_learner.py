@@ -16,7 +16,7 @@ from domain.errors import (
     QuestionsNotServed,
 )
 from domain.events import AssessmentStarted, ServedQuestion, UnreadableAnswer
-from domain.learner import LIVES, LONGEST, Attempt, Learner, begin
+from domain.learner import LIVES, LONGEST, RECENT, Attempt, Learner, begin
 from tests.domain.people import NOW
 from tests.domain.questions import number
 
@@ -104,9 +104,22 @@ def test_a_set_is_answered_once() -> None:
 
     with pytest.raises(AssessmentSubmittedBefore):
         learner.find(FIRST, [ONE], NOW)
-    with pytest.raises(QuestionsNotServed):
+    with pytest.raises(AssessmentSubmittedBefore):
         learner.find(None, [ONE], NOW)
-    assert learner.submitted == {FIRST: 2}
+    assert learner.submitted == {FIRST: {ONE, TWO}}
+
+
+def test_of_what_was_answered_long_ago_only_that_it_was_is_known() -> None:
+    learner = a_learner()
+    for n in range(RECENT + 1):
+        start(learner, UUID(int=200 + n), UUID(int=300 + n))
+        submit(learner, learner.find(UUID(int=200 + n), [], NOW))
+
+    assert sum(map(len, learner.submitted.values())) == RECENT
+    with pytest.raises(AssessmentSubmittedBefore):
+        learner.find(UUID(int=200), [], NOW)
+    with pytest.raises(QuestionsNotServed):
+        learner.find(None, [UUID(int=300)], NOW)
 
 
 def test_rounds_are_counted() -> None:
