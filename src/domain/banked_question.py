@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import ClassVar
 
 from domain.aggregate import Aggregate
+from domain.defects import defects_of
 from domain.errors import QuestionRefused, QuestionUnchanged
 from domain.events import Event, QuestionPublished
-from domain.examples import failing_examples
 from domain.question import Question
 
 
@@ -52,8 +52,8 @@ class BankedQuestion(Aggregate):
 
 
 def check_publishable(question: Question) -> None:
-    """Refuse a question that must not be served; raises `QuestionRefused` with its `reasons` in words."""
-    if reasons := failing_examples(question):
+    """Refuse a question that has defects, failing examples among them; raises `QuestionRefused` with its `reasons`."""
+    if reasons := defects_of(question):
         raise QuestionRefused(reasons=reasons)
 
 
