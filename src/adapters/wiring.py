@@ -34,6 +34,7 @@ from eventstore.keys import KeyStore, MasterKeys
 from eventstore.log import Aggregates, EventLog
 from eventstore.reader import LogReader
 from projections.assessment import GetAssessment
+from projections.assessment_results import ListAssessments
 from projections.bank import Bank
 from projections.export_person import ExportPerson
 from projections.get_progress_summary import GetProgressSummary
@@ -83,6 +84,7 @@ class Backend:
             get_progress_summary=GetProgressSummary(self.pool, reader, self.cache, rows=rows),
             get_user_profile=GetUserProfile(rows, reader, self.keys, self.cache),
             export_person=ExportPerson(reader, rows, self.keys),
+            list_assessments=ListAssessments(rows),
             get_assessment=GetAssessment(rows, self.keys, self.bank.contents),
         )
 
@@ -96,6 +98,7 @@ class Queries:
     get_progress_summary: GetProgressSummary
     get_user_profile: GetUserProfile
     export_person: ExportPerson
+    list_assessments: ListAssessments
     get_assessment: GetAssessment
 
 

@@ -28,12 +28,13 @@ class Query(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
-        self._nothing = model()
+        self._required = {name for name, field in model.model_fields.items() if field.is_required()}
+        self._nothing = None if self._required else model()
 
     async def __call__(self, request: Request) -> M:
         """Read the query string of this request."""
         raw = request.scope["query_string"]
-        if not raw:
+        if not raw and self._nothing is not None:
             return self._nothing
         try:
             pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
@@ -49,10 +50,9 @@ class Query(Generic[M]):
     def document(self, route: APIRoute) -> None:
         """Show the model's fields among the route's parameters in OpenAPI."""
         for name, schema in self._model.model_json_schema()["properties"].items():
-            kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
-            add_parameter(
-                route, {"name": name, "in": "query", "schema": {"anyOf": kinds} if len(kinds) > 1 else kinds[0]}
-            )
+            kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
+            shown = {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
+            add_parameter(route, {"name": name, "in": "query", "required": name in self._required, "schema": shown})
 
 
 class PathId:

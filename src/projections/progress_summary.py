@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from domain.events import ProfileUpdated, ProgressRecorded, UserErased, UserRegistered
+from domain.events import AssessmentSubmitted, ProfileUpdated, ProgressRecorded, UserErased, UserRegistered
 from eventstore.fence import Reads
 from projections.days import Amount, by_day, last_days, slot_of, streak
 from projections.figures import Figures
@@ -48,13 +48,14 @@ class Summary:
     topics: dict[Topic, Figures] = field(default_factory=lambda: defaultdict(Figures))
     activity: dict[datetime, Amount] = field(default_factory=dict)
 
-    def take_in(self, event: ProgressRecorded, position: int) -> None:
-        """Add one practice report."""
+    def take_in(self, event: ProgressRecorded | AssessmentSubmitted, position: int) -> None:
+        """Add one practice report, or one graded result."""
         at, slot = event.timestamp, slot_of(event.timestamp)
         records, time_spent = self.activity.get(slot, _NOTHING)
         self.activity[slot] = Amount(records + 1, time_spent + event.time_spent)
-        self.topics[event.subject, event.topic, event.source].count(
-            event.score, at, position, completed=event.completed, time_spent=event.time_spent
+        source, completed = (event.source, event.completed) if isinstance(event, ProgressRecorded) else (GRADED, False)
+        self.topics[event.subject, event.topic, source].count(
+            event.score, at, position, completed=completed, time_spent=event.time_spent
         )
 
     @property
@@ -77,7 +78,7 @@ def fold(events: Iterable[Seen], onto: Summaries | None = None) -> Summaries:
     summaries: Summaries = {} if onto is None else onto
     for event, record in events:
         match event:
-            case ProgressRecorded():
+            case ProgressRecorded() | AssessmentSubmitted():
                 summary = summaries.get(event.originator_id)
                 if summary is None:
                     summary = summaries[event.originator_id] = Summary()
@@ -160,7 +161,13 @@ class ProgressSummaries:
     name = "progress_summary"
     tables = ("progress_students", "progress_topics", "progress_activity")
     handles: ClassVar[frozenset[str]] = frozenset(
-        {UserRegistered.TOPIC, ProfileUpdated.TOPIC, ProgressRecorded.TOPIC, UserErased.TOPIC}
+        {
+            UserRegistered.TOPIC,
+            ProfileUpdated.TOPIC,
+            ProgressRecorded.TOPIC,
+            AssessmentSubmitted.TOPIC,
+            UserErased.TOPIC,
+        }
     )
 
     def fold(self, events: Iterable[Seen], onto: Summaries | None = None) -> Summaries:

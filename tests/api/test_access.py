@@ -16,6 +16,7 @@ RULES = {
     "GET /live/{student_id}": Rule.FOLLOWER,
     "POST /assessments/start": Rule.STUDENT,
     "POST /assessments": Rule.STUDENT,
+    "GET /assessments": Rule.FOLLOWER,
     "GET /assessments/{id}": Rule.FOLLOWER,
     "GET /users/{id}": Rule.FOLLOWER,
     "PATCH /users/{id}": Rule.FOLLOWER,

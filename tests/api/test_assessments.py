@@ -14,8 +14,12 @@ from adapters.wiring import Backend
 from commands.publish_question import PublishQuestion, publish_question
 from domain.learner import LIVES
 from domain.question import Question
+from eventstore.connections import PROJECTOR, create_pool
+from projections.students import STUDENTS
 from tests.domain.questions import choice, number, statement
 from tests.eventstore.conftest import a_cause
+from workers.projector import Projector
+from workers.subscription import TailingSubscription
 
 from .people import Person, Register
 
@@ -279,3 +283,39 @@ async def test_the_log_keeps_what_was_typed_sealed(school: School, backend: Back
     assert submitted.sealed
     assert submitted.consent_id
     assert UUID(bytes=submitted.consent_id.bytes)
+
+
+async def test_results_are_listed_and_counted_as_graded_and_never_with_reports(
+    school: School, backend: Backend
+) -> None:
+    for right in ("1/2", "1/3"):
+        await school.start()
+        assert (await school.submit(school.answers(fill_in_blank=right))).status_code == 201
+    report = {"subject": "math", "topic": school.topic, "score": 10, "time_spent": 60, "completed": True}
+    await school.client.post(
+        "/progress", json=report | {"student_id": str(school.child.id)}, headers=school.child.headers
+    )
+    await project(backend)
+
+    listed = (
+        await school.client.get(f"/assessments?student_id={school.child.id}", headers=school.parent.headers)
+    ).json()
+    summary = (await school.client.get(f"/progress/{school.child.id}", headers=school.parent.headers)).json()
+
+    assert [(one["score"], one["correct"], one["total"]) for one in listed["items"]] == [(66.67, 2, 3), (100, 3, 3)]
+    assert listed["next"] is None
+    assert (summary["graded"]["records"], summary["graded"]["best_score"]) == (2, 100)
+    assert (summary["self_reported"]["records"], summary["self_reported"]["best_score"]) == (1, 10)
+    [subject] = summary["subjects"]
+    assert (subject["topics"][0]["graded"]["records"], subject["graded"]["mean_score"]) == (2, 83.34)
+
+
+async def project(backend: Backend) -> None:
+    """Fold everything that the log holds by now."""
+    pool = await create_pool(backend.settings.database_url.get_secret_value(), PROJECTOR, size=2)
+    projector, head = Projector(pool, backend.cache, STUDENTS), await backend.reader.head()
+    async for delivery in TailingSubscription(backend.reader, await projector.cursors()).deliveries():
+        await projector.apply(delivery)
+        if delivery.position >= head:
+            break
+    await pool.close()

@@ -20,8 +20,9 @@ from api.body import Body, Received
 from api.command import Attempt, Attempting
 from api.errors import AnswersUnreadable as AskedAgain
 from api.models import Id, Label, Model, shown_as
-from api.query import PathId
+from api.query import PathId, Query
 from api.route import Route
+from api.routes.accesses import Cursor
 from api.security import SignedIn, Viewer, check_may_follow
 from commands.start_assessment import StartAssessment, new_assessment_id
 from commands.start_assessment import start_assessment as handle_start
@@ -41,6 +42,7 @@ from domain.grading.marks import Code
 from domain.question import Difficulty
 from eventstore.codec import decode
 from projections.assessment import find_assessment
+from projections.assessment_results import PAGE
 
 KEYS_DIFFER = Counter(
     "afterschool_client_keys_differ", "Answers that came with a correct_answer of the client's which is not the key."
@@ -174,6 +176,50 @@ class AssessmentResult(BaseModel):
     created_at: str
 
 
+class ResultsQuery(Model):
+    """Whose results, and from where on: without `after`, from the last one backwards."""
+
+    student_id: Id
+    after: Cursor | None = None
+
+
+class ListedResult(BaseModel):
+    """A result without its questions."""
+
+    assessment_id: UUID
+    subject: str
+    topic: str
+    score: float
+    correct: int
+    total: int
+    time_spent: int
+    created_at: str
+
+
+class Results(BaseModel):
+    """Results, the last first; `next` is the `after` of the next page, if there is one."""
+
+    items: Annotated[list[ListedResult], Field(max_length=PAGE)]
+    next: str | None
+
+
+class FollowingInQuery:
+    """A dependency that lets in the student whom the query string names and who may follow them."""
+
+    admits = Rule.FOLLOWER
+
+    def __init__(self) -> None:
+        self._signed_in = SignedIn()
+        self._query = Query(ResultsQuery)
+        self.document = self._query.document
+
+    async def __call__(self, request: Request) -> tuple[Viewer, ResultsQuery]:
+        """Return who sends this request, and what is asked."""
+        viewer, query = await self._signed_in(request), await self._query(request)
+        await check_may_follow(request, viewer, query.student_id)
+        return viewer, query
+
+
 class FollowingAssessment:
     """A dependency that lets in the student of an assessment and who may follow them; all others are refused alike."""
 
@@ -273,6 +319,15 @@ async def get_assessment(
     return json_answer(await backend.seen_by(viewer.user_id).get_assessment(number))
 
 
+async def list_assessments(
+    asked: Annotated[tuple[Viewer, ResultsQuery], Depends(FollowingInQuery())],
+    backend: Annotated[Backend, Depends(backend)],
+) -> Response:
+    """List a student's results, the last first."""
+    viewer, query = asked
+    return json_answer(await backend.seen_by(viewer.user_id).list_assessments(query.student_id, query.after))
+
+
 async def _the_same(backend: Backend, cause: Cause, error: AssessmentSubmittedBefore) -> Receipt:
     """Return the receipt of the submission that stands, if this one says the same; else raise the error."""
     records = await find_assessment(backend.pool, UUID(str(error.facts["assessment_id"])))
@@ -323,6 +378,15 @@ ROUTES = (
         headers=["Event-Position"],
         status_code=201,
         response_model=AssessmentResult,
+        tags=["Assessments"],
+    ),
+    Route(
+        "/assessments",
+        list_assessments,
+        method="GET",
+        operation="ListAssessments",
+        access=Rule.FOLLOWER,
+        response_model=Results,
         tags=["Assessments"],
     ),
     Route(
