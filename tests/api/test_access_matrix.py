@@ -11,8 +11,10 @@ from fastapi import FastAPI
 
 from adapters.wiring import Backend
 from commands.change_role import ChangeRole, grant_role
+from commands.publish_question import PublishQuestion, publish_question
 from domain.access import Rule
 from domain.user import guardianship_id
+from tests.domain.questions import number
 from tests.eventstore.conftest import a_cause
 
 from .people import PASSWORD, Person, Register
@@ -33,7 +35,17 @@ ADMITTED = {
     Rule.CODE_HOLDER: PARENTS,
 }
 """Who may, by rule, as it is meant; the child has a guardian, and whoever comes with a code is a parent."""
-ABOUT_SOMEBODY = [name for name, rule in RULES.items() if "{" in name or rule is Rule.STUDENT]
+ABOUT_SOMEBODY = [
+    name for name, rule in RULES.items() if "{" in name or rule is Rule.STUDENT or name == "GET /assessments"
+]
+
+
+TOPIC = "the matrix"
+"""Of the one question that can be served."""
+
+
+def wish(student_id: UUID) -> dict[str, Any]:
+    return {"student_id": str(student_id), "subject": "math", "topic": TOPIC, "count": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,9 @@ class World:
 async def people(app: FastAPI, client: httpx.AsyncClient, register: Register) -> dict[str, Person]:
     backend: Backend = app.state.backend
     talks = Talks(client)
+    question = number("1").model_copy(update={"id": uuid4(), "topic": TOPIC, "grade": 4})
+    await publish_question(backend.log, PublishQuestion(cause=a_cause(), question=question))
+    await backend.bank.refresh()
     parent, other, former, staff = [await register("parent") for _ in range(4)]
     child, sibling = [await register("student", by=parent) for _ in range(2)]
     await register("student", by=other)
@@ -97,6 +112,7 @@ class Asking:
         self._talks = Talks(wire)
         self._world = world
         self._register = register
+        self._served: dict[str, Any] = {"questions": [{"id": str(uuid4())}]}
 
     async def about_the_child(self, operation: str, actor: str) -> httpx.Response:
         """Ask about what exists."""
@@ -109,9 +125,18 @@ class Asking:
             thing = guardianship_id(self._world.parent.id, child.id)
         if operation == "DELETE /users/{id}" and actor == "parent":
             child = await self._register("student", by=self._world.parent)
+        if operation in {"GET /assessments/{id}", "POST /assessments"}:
+            self._served = (await self._serve()).json()
+            thing = self._served["assessment_id"]
         if operation == "DELETE /users/{student_id}/consents/{id}":
             thing = (await self._talks.consent(self._world.parent, child)).json()["id"]
         return await self._ask(operation, actor, child.id, thing)
+
+    async def _serve(self) -> httpx.Response:
+        child = self._world.child
+        served = await self._wire.post("/assessments/start", json=wish(child.id), headers=child.headers)
+        assert served.status_code == 201, served.text
+        return served
 
     async def about_nobody(self, operation: str, actor: str) -> httpx.Response:
         """Ask the same about what does not exist."""
@@ -121,6 +146,8 @@ class Asking:
         method, path = operation.split()
         if "{student_id}" not in path and path.startswith("/users"):
             thing = person
+        if operation == "GET /assessments":
+            path += f"?student_id={person}"
         address = path.replace("{student_id}", str(person)).replace("{id}", str(thing))
         headers = self._world.headers(actor)
         if operation == "POST /auth/logout" and headers:
@@ -136,6 +163,17 @@ class Asking:
         match operation:
             case "POST /progress":
                 body = self._world.report | {"student_id": str(person)}
+            case "POST /assessments/start":
+                body = wish(person)
+            case "POST /assessments":
+                answers = [{"id": one["id"], "answer": "1"} for one in self._served["questions"]]
+                body = {
+                    "student_id": str(person),
+                    "subject": "math",
+                    "topic": TOPIC,
+                    "questions": answers,
+                    "final": True,
+                }
             case "PATCH /users/{id}":
                 body = {"profile": {"name": "Ada Lovelace"}}
             case "POST /users":

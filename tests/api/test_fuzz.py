@@ -23,6 +23,7 @@ OPERATIONS = (
     *("DELETE /guardianships/{id}", "POST /users/{student_id}/consents", "GET /users/{student_id}/consents"),
     *("DELETE /users/{student_id}/consents/{id}", "POST /auth/refresh", "POST /auth/logout"),
     *("GET /health/live", "GET /health/ready"),
+    *("POST /assessments/start", "POST /assessments", "GET /assessments", "GET /assessments/{id}"),
     *("GET /users/{id}/export", "GET /users/{id}/access-log", "DELETE /users/{id}"),
 )
 ENDLESS = "GET /live/{student_id}"
