@@ -34,3 +34,17 @@ def test_every_field_has_its_line_and_no_line_tells_of_another() -> None:
     told = {name for names in re.findall(r"^\| ([a-z_, ]+) \|", TEXT, re.MULTILINE) for name in names.split(", ")}
 
     assert set(QuestionLine.model_fields) - told == {"option_roles"}
+
+
+def test_every_defect_has_its_line() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[1] / "src").rglob("*.py")]
+    named = {
+        code
+        for source in sources
+        for code in re.findall(r'(?:Defect\(|_refused\(|return |yield )"([a-z_]+)"[,)]', source)
+        if "domain.defects" in source or "Defect" in source or "Likeness" in source
+    }
+
+    told = {code for codes in re.findall(r"^\| ([a-z_, ]+) \|", TEXT, re.MULTILINE) for code in codes.split(", ")}
+    assert named - told == set()
+    assert {"repeated_stem", "relative_to_zero", "repeated_id", "no_json"} <= named

@@ -18,7 +18,7 @@ COMMANDS = {
     "projections": "Rebuild, switch and audit the read models.",
     "grade": "Grade an answer to a question, and say why.",
     "reads": "Show who read whose data, and verify that record.",
-    "questions": "Fill the question bank from files, and export it.",
+    "questions": "Check question files, fill the bank from them, export it.",
     "sessions": "Show who is signed in, and end it.",
     "grant-role": "Give an adult a role of staff, or take it back.",
     "erase": "Have somebody forgotten for good.",

@@ -18,7 +18,7 @@ from domain.cause import OPERATOR, Cause
 from domain.defects import Defect
 from domain.errors import QuestionRefused, QuestionUnchanged
 from domain.question import Question
-from domain.question_line import Labels, read_line
+from domain.question_line import Labels, read_line, reasons_of
 from eventstore.log import EventLog
 from projections.published_questions import read_published
 
@@ -83,7 +83,7 @@ class QuestionImport:
             try:
                 question = read_line(line, self._labels)
             except QuestionRefused as refused:
-                bad.append(_bad(number, refused))
+                bad.append(BadLine(number, reasons_of(refused)))
                 continue
             beginning = int.from_bytes(question.id.bytes[:8], "big")
             if beginning in self._seen:
@@ -101,7 +101,7 @@ class QuestionImport:
         except QuestionUnchanged:  # somebody else imports the same
             return False
         except QuestionRefused as refused:
-            bad.append(_bad(number, refused))
+            bad.append(BadLine(number, reasons_of(refused)))
             return False
         return not receipt.repeated
 
@@ -118,9 +118,3 @@ class QuestionImport:
             correlation_id=self._run,
             causation_id=command_id,
         )
-
-
-def _bad(number: int, refused: QuestionRefused) -> BadLine:
-    reasons = refused.facts["reasons"]
-    assert isinstance(reasons, list)  # noqa: S101  so it is raised
-    return BadLine(number, reasons)

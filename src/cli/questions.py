@@ -1,6 +1,7 @@
 """`afterschool questions`: the question bank, filled from files, and written to one."""
 
 import asyncio
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from adapters.wiring import open_backend
 from cli.exits import FAILED, UNREACHABLE, let_go_of_stdout, plain_errors
 from cli.pool import open_pool
 from cli.progress_bar import progress_bar
+from cli.question_check import QuestionCheck, Report
 from cli.question_files import FileUnreadable, count_lines, numbered_lines
 from cli.question_import import QuestionImport
 from domain.errors import Unavailable
@@ -22,6 +24,9 @@ from domain.question_line import Labels, write_line
 from eventstore.connections import APP
 from eventstore.reader import LogReader
 from projections.published_questions import count_published, published_pages
+
+SHOWN = 20
+"""Lines that are told of each defect; `--json` tells all."""
 
 app = typer.Typer(
     name="questions",
@@ -65,12 +70,9 @@ def import_questions(
                     advance(total["lines"])
         return total
 
-    with plain_errors():
+    with plain_errors(), _whole_files():
         try:
             done = asyncio.run(run())
-        except FileUnreadable as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(FAILED) from None
         except Unavailable as error:
             typer.echo(error.message, err=True)
             raise typer.Exit(UNREACHABLE) from None
@@ -80,6 +82,58 @@ def import_questions(
     )
     if done["bad"]:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def check(
+    file: File,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+) -> None:
+    """Look a file through for defects, and publish nothing.
+
+    Says of each kind of defect which lines have it: those that `import` would refuse first, then what is doubtful,
+    such as keys that the question gives away and questions that repeat one before them. docs/questions.md tells of
+    each. Ends with 1 if there is any.
+
+    Example: afterschool questions check fractions.jsonl --json
+    """
+    checking = QuestionCheck()
+    with plain_errors(), _whole_files():
+        with progress_bar("Checking", count_lines(file)) as advance:
+            for done in checking.of(numbered_lines(file)):
+                advance(done)
+        report = checking.report()
+    typer.echo(_as_json(report) if as_json else _in_words(report))
+    if report.by_code:
+        raise typer.Exit(FAILED)
+
+
+def _as_json(report: Report) -> str:
+    return json.dumps(
+        {
+            "lines": report.lines,
+            "defects": {
+                code: {
+                    "count": len(findings),
+                    "refused": findings[0].is_refused,
+                    "lines": [finding.line for finding in findings],
+                    **({"like": [finding.like for finding in findings]} if findings[0].like else {}),
+                }
+                for code, findings in report.by_code.items()
+            },
+        }
+    )
+
+
+def _in_words(report: Report) -> str:
+    told = [f"{report.lines:,} lines."]
+    for code, findings in report.by_code.items():
+        shown = [f"{one.line} (as {one.like})" if one.like else str(one.line) for one in findings[:SHOWN]]
+        rest = f" and {len(findings) - SHOWN:,} more" if len(findings) > SHOWN else ""
+        kind = "refused" if findings[0].is_refused else "doubtful"
+        told.append(f"{code}, {kind}: {len(findings):,}: line {', '.join(shown)}{rest}")
+    return "\n".join(told)
 
 
 @app.command()
@@ -113,6 +167,16 @@ def export(
             let_go_of_stdout()
             return
     typer.echo(f"{written:,} questions.", err=True)
+
+
+@contextmanager
+def _whole_files() -> Iterator[None]:
+    """Say which file is cut off or damaged."""
+    try:
+        yield
+    except FileUnreadable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FAILED) from None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ A line that comes with `grading`, `accept` and `reject`, as `write_line` makes i
 """
 
 import re
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -186,6 +186,11 @@ def _misshapen(error: ValidationError) -> list[Defect]:
     if "correct_answer" in told:
         told["correct_answer"] = "a text, a whole number, true or false, or a list of texts"
     return [Defect("misshapen", f"{field}: {says}") for field, says in told.items()]
+
+
+def reasons_of(refused: QuestionRefused) -> list[Defect]:
+    """Return why a question was refused."""
+    return cast("list[Defect]", refused.facts["reasons"])
 
 
 def _refused(code: str, says: str) -> QuestionRefused:

@@ -192,3 +192,40 @@ async def test_an_export_into_another_bank_is_the_same_bank(
         second.read_text(encoding="utf-8").splitlines()
     )
     assert len(await bank(store)) == 3
+
+
+async def test_a_check_names_the_lines_of_every_defect_and_publishes_nothing(
+    terminal: Terminal, store: Store, tmp_path: Path
+) -> None:
+    story = "Mary bakes a cake with 11 cups of flour and 7 cups of sugar. How many cups does she need?"
+    choice = {"type": "multiple_choice", "options": ["red", "Red"], "correct_answer": "red"}
+    file = write(
+        tmp_path / "sums.jsonl",
+        a_line(1),
+        "{",
+        a_line(1, question="Another?"),
+        a_line(2, **choice),
+        a_line(3, question=story),
+        a_line(4, question=story.replace("11", "12")),
+        a_line(5, correct_answer="1, 2"),
+        a_line(6, correct_answer="3, 4"),
+    )
+
+    told = await terminal("questions", "check", file)
+    as_json = await terminal("questions", "check", file, "--json")
+    clean = await terminal("questions", "check", write(tmp_path / "clean.jsonl", a_line(1)))
+
+    assert (told.exit_code, as_json.exit_code) == (1, 1)
+    assert told.stdout.splitlines() == [
+        "8 lines.",
+        "several_values, refused: 2: line 7, 8",
+        "no_json, refused: 1: line 2",
+        "options_repeated, refused: 1: line 4",
+        "repeated_id, refused: 1: line 3 (as 1)",
+        "near_duplicate, doubtful: 1: line 6 (as 5)",
+    ]
+    report = json.loads(as_json.stdout)
+    assert report["defects"]["several_values"] == {"count": 2, "refused": True, "lines": [7, 8]}
+    assert report["defects"]["near_duplicate"] == {"count": 1, "refused": False, "lines": [6], "like": [5]}
+    assert (clean.exit_code, clean.stdout) == (0, "1 lines.\n")
+    assert await store.reader.head() == 0
