@@ -112,6 +112,8 @@ def test_a_defect_has_its_name(question: Question, code: str) -> None:
         number("1,000"),
         number("50", stem_unit="%"),
         number("0", tolerance=Absolute(amount="0.1")),
+        number("0", tolerance=Absolute(amount="0")),
+        number("0", tolerance=Range(low="0", high="0")),
         number("3", units=Units(expected="cm", table=(CM,))),
         number(units=Units(mode="unit_only", expected="cm", table=(CM,))),
         text("caf\u00e9", mistakes=(Mistake(answer="cafe", feedback="Mind the accent."),)),

@@ -11,11 +11,23 @@ from domain.grading.notation import plain_notation
 from domain.grading.number_blanks import key_value
 from domain.grading.number_words import read_words
 from domain.grading.numbers import Number, read_number
+from domain.grading.several import read_ratio, read_time, split
 from domain.grading.spelling import edits_forgiven
 from domain.grading.text_blanks import folds_accents, rules_of
 from domain.grading.units import read_measured
 from domain.grading.wording import Typed, counted_key, tidy, tidy_key
-from domain.question import Blank, FillIn, MultipleChoice, NumberBlank, Question, TextBlank, Tolerance
+from domain.question import (
+    Blank,
+    FillIn,
+    ListBlank,
+    MultipleChoice,
+    NumberBlank,
+    Question,
+    RatioBlank,
+    TextBlank,
+    TimeBlank,
+    Tolerance,
+)
 
 
 class Step(NamedTuple):
@@ -51,7 +63,20 @@ def _steps_of_blank(blank: Blank, typed: str, locale: Locale, language: str) -> 
         return _steps_of_text(blank, typed, language)
     if isinstance(blank, NumberBlank):
         return _steps_of_number(blank, typed, locale)
-    return iter([Step("read as", blank.kind)])
+    return iter([_step_of_several(blank, typed, locale)])
+
+
+def _step_of_several(blank: RatioBlank | TimeBlank | ListBlank, typed: str, locale: Locale) -> Step:
+    if isinstance(blank, ListBlank):
+        parts = split(tidy(typed), locale) if len(typed) <= LONGEST and tidy(typed) else []
+        return Step(blank.kind, f"{parts}, {len(blank.items)} asked for")
+    if isinstance(blank, RatioBlank):
+        ratio = read_ratio(typed)
+        return Step(
+            "ratio", ratio.code if isinstance(ratio, Unread) else f"{ratio.terms}, in lowest terms {ratio.lowest}"
+        )
+    seconds = read_time(typed)
+    return Step("time", seconds.code if isinstance(seconds, Unread) else f"{seconds} s")
 
 
 def _steps_of_number(blank: NumberBlank, typed: str, locale: Locale) -> Iterator[Step]:

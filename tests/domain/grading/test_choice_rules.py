@@ -124,6 +124,7 @@ def test_m6_a_statement_has_one_answer() -> None:
     assert mark(statement(key=True), ["true", "true"]).code == "too_many_chosen"
     assert mark(statement(key=True), "").code == mark(statement(key=True), None).code == "nothing_chosen"
     assert mark(statement(key=True), " " * 257).code == "too_long"
+    assert mark(statement(key=True), " " * 252 + "true").verdict == "correct"
     assert mark(statement(key=False), "false").chosen == ("false",)
 
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from domain.grading.explain import explain
 from domain.grading.mark import mark
-from domain.question import Absolute, Question, Unit, Units
+from domain.question import Absolute, ListBlank, Question, RatioBlank, TimeBlank, Unit, Units
 from tests.domain.grading.test_properties import ANSWERS, LOCALE_TAGS, MANY, questions
-from tests.domain.questions import choice, number, statement, text
+from tests.domain.questions import blank, choice, number, statement, text
 
 
 def told(question: Question, typed: object, locale: str = "en") -> dict[str, str]:
@@ -48,5 +48,8 @@ def test_units_words_and_choices_are_explained_too() -> None:
 
     assert told(metres, "5 m")["unit"] == "m"
     assert told(text("caf\u00e9", spelling_tolerance=True), "Cafe!")["compared"] == "'cafe' with the key 'caf\u00e9'"
+    assert told(blank(RatioBlank(accepted=("3:4",))), "6:8")["ratio"] == "(6, 8), in lowest terms (3, 4)"
+    assert told(blank(TimeBlank(accepted=("1:00",))), "0:59")["time"] == "3540 s"
+    assert told(blank(ListBlank(kind="set", items=())), "1, 2")["set"] == "['1', '2'], 0 asked for"
     assert told(choice("a"), "green")["chosen"] == "b"
     assert told(statement(key=True), "no")["key"] == "true"

@@ -63,6 +63,8 @@ def test_n2_raised_digits_and_glued_fractions_are_refused(typed: str) -> None:
         ("1,000/3", "1000/3"),
         ("12.5 %", "1/8"),
         ("9" * 30, "9" * 30),
+        ("1/" + "9" * 29, "1/" + "9" * 29),
+        ("1 05/10", "1.5"),
         ("0/5", "0"),
     ],
 )
@@ -75,6 +77,7 @@ def test_n3_the_grammar_reads(typed: str, key: str) -> None:
     [
         "--3", "3-", "1/-2", "-1/-2", "1//2", "1/2/3", "1.2.3", "1 1.5/2", "1 -1/2", ".", "+", "-", "/", "%", "e3",
         "1e", "1e100", "2^3", "(3)", "3+4", "1 2/3 4", "five", "5 5/", "\u221e", "9" * 31, "0." + "0" * 30, "5\x00",
+        "1/" + "9" * 30,
         "\ud800",
     ],
 )  # fmt: skip
@@ -201,6 +204,29 @@ def test_n7_unsimplified_is_right_asked_again_or_wrong(typed: str) -> None:
     assert verdict(number("1/3", simplify="required"), typed) == "incorrect"
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "rules", "simple"),
+    [
+        ("3/2", "1 1/2", {}, True),
+        ("2", "1 1/1", {}, False),
+        ("4", "4/1", {}, False),
+        ("4", "4", {}, True),
+        ("1/2", "0.50", {}, True),
+        ("3", "3:1", {"forms": ("ratio",)}, True),
+        ("3", "6:2", {"forms": ("ratio",)}, False),
+        ("1/2", "one half", {"number_words": True}, True),
+        ("1/2", "two quarters", {"number_words": True}, False),
+        ("3/2", "one and a half", {"number_words": True}, True),
+        ("3/2", "one and two quarters", {"number_words": True}, False),
+    ],
+)
+def test_n7_what_is_simplified(key: str, typed: str, rules: dict[str, object], *, simple: bool) -> None:
+    expected = None if simple else "not_simplified"
+
+    assert mark(number(key, simplify="required", **rules), typed).code == expected
+    assert verdict(number(key, simplify="optional", **rules), typed) == "correct"
+
+
 def test_n8_a_percent_is_a_hundredth_unless_percent_is_asked_for() -> None:
     assert verdict(number("0.5"), "50%") == "correct"
     assert verdict(number("50"), "50%") == "incorrect"
@@ -249,6 +275,7 @@ def in_units(mode: str, key: str, unit: str, table: tuple[Unit, ...] = LENGTHS, 
         (in_units("convert", "90", "min", TIMES), "1:30 h", "correct"),
         (in_units("convert", "90", "min", TIMES), "1.5 h", "correct"),
         (in_units("convert", "90", "min", TIMES), "1:75", "ask_again"),
+        (in_units("convert", "630", "min", TIMES), "10:30", "correct"),
         (in_units("exact", "9", "m\u00b2", (Unit(name="m\u00b2"),)), "9 m\u00b2", "correct"),
         (in_units("exact", "9", "m\u00b2", (Unit(name="m\u00b2"),)), "9 m^2", "correct"),
         (in_units("exact", "9", "m\u00b2", (Unit(name="m\u00b2"),)), "9 m", "incorrect"),
@@ -299,7 +326,20 @@ def test_n10_number_words_are_read_where_the_question_says_so(typed: str, key: s
 
 @pytest.mark.parametrize(
     "typed",
-    ["five five", "and five", "half", "five and", "hundred", "twenty ten", "one and", "minus", "two thousand million"],
+    [
+        "five five",
+        "one hundred x",
+        "twenty hundred",
+        "x hundred",
+        "and five",
+        "half",
+        "five and",
+        "hundred",
+        "twenty ten",
+        "one and",
+        "minus",
+        "two thousand million",
+    ],
 )
 def test_n10_other_words_are_no_number(typed: str) -> None:
     assert mark(number("5", number_words=True), typed).code == "unreadable"

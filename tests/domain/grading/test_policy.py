@@ -3,6 +3,7 @@
 import pytest
 
 from domain.grading.mark import mark
+from domain.grading.several import read_time
 from domain.question import (
     ListBlank,
     NumberBlank,
@@ -100,6 +101,14 @@ def test_q7_a_stated_precision_is_half_up_and_its_zeros_count(
 
     assert marked.verdict == expected
     assert marked.code == ("wrong_precision" if expected == "ask_again" else None)
+
+
+def test_q7_a_tolerance_widens_the_value_and_not_the_writing() -> None:
+    question = number("1/3", precision=places(2), tolerance=Range(low="0.32", high="0.34"))
+
+    assert verdict(question, "0.34") == "correct"
+    assert mark(question, "0.340").code == mark(question, "1/3").code == "wrong_precision"
+    assert verdict(question, "0.35") == "incorrect"
 
 
 def test_q9_an_edge_is_in_unless_it_is_open() -> None:
@@ -234,6 +243,21 @@ def test_q21_several_values_are_read_where_the_blank_is_made_for_them(
     asked: ListBlank | RatioBlank | TimeBlank, typed: str, locale: str, expected: str
 ) -> None:
     assert verdict(blank(asked), typed, locale) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [
+        ("9:05", 32_700),
+        ("2:30 pm", 52_200),
+        ("12:00 pm", 43_200),
+        ("12:01 AM", 60),
+        ("1:02:03", 3723),
+        ("100:00", 360_000),
+    ],
+)
+def test_q21_a_time_is_its_seconds(typed: str, seconds: int) -> None:
+    assert read_time(typed) == seconds
 
 
 def test_q21_a_list_of_another_length_says_how_many_are_asked_for() -> None:
