@@ -168,7 +168,7 @@ class ListBlank(Shape):
     """A blank for several values: a list is compared in order, a set in any (Q21)."""
 
     kind: Literal["list", "set"]
-    items: Annotated[tuple[Item, ...], Field(max_length=12)]
+    items: Annotated[tuple[Item, ...], Field(max_length=10)]
     credit: Credit = "all_or_nothing"
 
 

@@ -45,7 +45,8 @@ def _plain_characters(raw: str) -> str | None:
             text += ("^", character)
         else:
             text.append(character)
-    return normalize("NFKC", "".join(text)).translate(_PLAIN)
+    whole = normalize("NFKC", "".join(text))
+    return whole.translate(_PLAIN) if len(whole) <= 2 * LONGEST else None
 
 
 def _spelled_out(parts: str, following: list[str]) -> str:

@@ -46,10 +46,10 @@ def mark_list(blank: ListBlank, typed: str, locale: Locale, mark_item: Callable[
     if len(texts) != len(blank.items):
         again = Mark("ask_again", "Q21", read_as="; ".join(texts), code="wrong_count")
         return again._replace(expected_count=len(blank.items))
-    table = [[mark_item(item, one) for item in range(len(texts))] for one in texts]
     if blank.kind == "list":
-        marks = [row[at] for at, row in enumerate(table)]
+        marks = [mark_item(at, one) for at, one in enumerate(texts)]
     else:
+        table = [[mark_item(item, one) for item in range(len(texts))] for one in texts]
         marks = [row[item] for row, item in zip(table, _best_items(table), strict=True)]
     return together(marks, blank.credit, "Q21")
 
