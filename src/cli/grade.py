@@ -1,5 +1,6 @@
 """`afterschool grade`: what an answer to a question is worth, and why; nothing is recorded and nothing need run."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,16 @@ from pydantic import ValidationError
 
 from cli.event_lines import printable
 from cli.exits import WRONG
+from domain.errors import QuestionRefused
 from domain.grading.explain import explain
 from domain.grading.mark import mark
 from domain.grading.marks import Mark
 from domain.question import Question
+from domain.question_line import Labels, read_line, reasons_of
+
+_STEM = re.compile(r'"stem"\s*:')
+_ANYWHERE = Labels(grade=0, subject="any", topic="any")
+"""What a line that is only tried out need not say."""
 
 app = typer.Typer()
 
@@ -31,7 +38,7 @@ def grade(
     """Grade an answer to a question, by the rules of docs/grading.md.
 
     Shows the verdict, the points as an exact part of one, how the answer was read, and the rule that decided. The
-    question is one JSON object of the shape that docs/grading.md shows; what has a default may be left out.
+    question is a line of a question file, as `afterschool questions import` takes it, or as an event holds it.
 
     Example: afterschool grade --question question.json --answer "1 1/2" --explain
     """
@@ -60,15 +67,16 @@ def _as_object(marked: Mark) -> dict[str, object]:
 
 
 def _question(given: str) -> Question:
-    text = given
+    """Read a line of a question file, or a question as its event holds it."""
     try:
-        if not given.lstrip().startswith("{"):
-            text = Path(given).read_text(encoding="utf-8")
-        return Question.model_validate_json(text)
+        text = given if given.lstrip().startswith("{") else Path(given).read_text(encoding="utf-8")
+        return Question.model_validate_json(text) if _STEM.search(text) else read_line(text, _ANYWHERE)
     except (OSError, UnicodeDecodeError) as error:
         typer.echo(f"{given} cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}.", err=True)
+    except QuestionRefused as error:
+        for reason in reasons_of(error):
+            typer.echo(f"This is not a question: {reason.says}", err=True)
     except ValidationError as error:
-        typer.echo("This is not a question:", err=True)
         for one in error.errors(include_url=False, include_input=False):
-            typer.echo(f"  {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}", err=True)
+            typer.echo(f"This is not a question: {'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}", err=True)
     raise typer.Exit(WRONG)

@@ -38,6 +38,12 @@ def test_a_question_may_lie_in_a_file(tmp_path: Path) -> None:
     assert lines_of(grade(str(file), "--answer", "0.5"))["code"] == "wrong_form"
 
 
+def test_a_line_of_a_question_file_is_a_question() -> None:
+    line = {"id": "q1", "type": "fill_in_blank", "question": "What is 3 divided by 4?", "correct_answer": "3/4"}
+
+    assert lines_of(grade(json.dumps(line), "--answer", ".75"))["verdict"] == "correct"
+
+
 def test_the_locale_decides_how_a_number_is_read() -> None:
     assert lines_of(grade(number("1000"), "--answer", "1.000", "--locale", "de"))["verdict"] == "correct"
     assert lines_of(grade(number("1000"), "--answer", "1.000"))["verdict"] == "incorrect"
@@ -76,8 +82,9 @@ def test_what_would_steer_the_terminal_is_only_shown() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("{", "JSON"),
-        ('{"id": 1}', "stem: Field required"),
+        ("{", "The line is no JSON object."),
+        ('{"id": "1", "type": "true_false"}', "question: Field required"),
+        ('{"stem": "How many?"}', "grade: Field required"),
         ("no/such/file", "no/such/file cannot be read: No such file"),
     ],
 )

@@ -11,7 +11,7 @@ from domain import defects
 from domain.defects import defects_of
 from domain.grading.mark import mark
 from domain.grading.marks import Code
-from domain.question import Question
+from domain.question_line import read_line
 from tests.domain.questions import number
 
 PAGE = (Path(__file__).parents[3] / "docs" / "grading.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def test_there_are_examples() -> None:
 
 def test_the_example_of_a_question_is_sound() -> None:
     [shown] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    question = Question.model_validate_json(shown)
+    question = read_line(shown)
 
     assert defects_of(question) == []
     assert question.accept
