@@ -66,6 +66,24 @@ class Looking(Asking):
         it = await self.ask("GET /users/{id}/access-log", viewer, path={"id": self.id_of(person)}, query=query)
         self.judge_read(it, person, {200})
 
+    async def get_assessment(self, viewer: Person) -> None:
+        number, person, _ = self.assessment()
+        it = await self.ask("GET /assessments/{id}", viewer, path={"id": number})
+        self.judge_read(it, person, {200})
+
+    async def list_assessments(self, viewer: Person) -> None:
+        person = self.somebody(viewer)
+        query: dict[str, str | int] = {"student_id": self.id_of(person)}
+        if self.chance.random() < 0.3:
+            query["after"] = f"{self.position():016x}"
+        it = await self.ask("GET /assessments", viewer, query=query)
+        self.judge_read(it, person, {200})
+
+    def assessment(self) -> tuple[str, Person | None, list[str]]:
+        """Return an assessment, be it anybody's, seldom one that is none."""
+        known = self.neighbours.assessments
+        return self.chance.choice(known) if known and self.chance.random() < 0.9 else (self.missing(), None, [])
+
     async def list_consents(self, viewer: Person) -> None:
         person = self.somebody(viewer)
         it = await self.ask("GET /users/{student_id}/consents", viewer, path={"student_id": self.id_of(person)})

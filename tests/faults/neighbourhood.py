@@ -10,7 +10,7 @@ import httpx
 
 from domain.events import StaffRole
 from tests.faults.neighbours import Deed, Link, Person
-from tests.faults.prying import AGAIN, OPERATIONS, QUIETLY, Prying
+from tests.faults.prying import AGAIN, OPERATIONS, QUIETLY, TOPIC, Prying
 from tests.faults.village import Village
 
 PEOPLE_AT_ONCE = 16
@@ -63,6 +63,7 @@ async def assert_every_operation_is_tried(village: Village) -> None:
 
 async def move_in(prying: Prying, families: int) -> None:
     """Let families of all kinds register, students who are alone, and staff who have no children."""
+    await prying.village.publish(TOPIC, 30)
     await asyncio.gather(*(move_one_in(prying, number) for number in range(families)))
     await asyncio.gather(*(registered(prying, "student") for _ in range(families // 8 + 1)))
     for role in get_args(StaffRole):

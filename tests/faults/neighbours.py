@@ -118,6 +118,8 @@ class Neighbours:
         self.links: list[Link] = []
         self.codes: list[Code] = []
         self.consents: list[tuple[str, Person]] = []
+        self.assessments: list[tuple[str, Person, list[str]]] = []
+        """Id, for whom, and the questions."""
         self.by_mark: dict[str, Person] = {}
         self.by_id: dict[str, Person] = {}
         self.things: dict[str, Thing] = {}

@@ -4,9 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from tests.faults.asking import Answered
 from tests.faults.coming_and_going import TERMS, ComingAndGoing
 from tests.faults.looking import LIVE
 from tests.faults.neighbours import GRACE, Code, Deed, Link, Person, Thing
+
+TOPIC = "of the village"
+"""Of the questions that everybody may be asked."""
 
 
 class Prying(ComingAndGoing):
@@ -33,6 +37,43 @@ class Prying(ComingAndGoing):
                 self.neighbours.things[it.json["id"]] = Thing(viewer)
         else:
             self.judge(it, False, set(), is_there=person is not None)
+
+    async def start_assessment(self, viewer: Person) -> None:
+        person, operation = self.somebody(viewer), "POST /assessments/start"
+        wish = {"student_id": self.id_of(person), "subject": "math", "topic": TOPIC, "count": 2}
+        it = await self.ask(operation, viewer, body=wish, key=self.key(operation, viewer), about=person)
+        if person is not viewer:
+            self.judge(it, False, set(), is_there=person is not None)
+        elif self.judge(it, None, {201} if viewer.role == "student" else set()) and it:
+            number, questions = it.json["assessment_id"], [one["id"] for one in it.json["questions"]]
+            self.neighbours.things[number] = Thing(viewer)
+            self.neighbours.assessments.append((number, viewer, questions))
+
+    async def submit_assessment(self, viewer: Person) -> None:
+        number, about, questions = self.assessment()
+        person, operation = self.chance.choice([about, viewer]), "POST /assessments"
+        answers = [{"id": one, "answer": f"{viewer.mark} {self.chance.randrange(9)}"} for one in questions]
+        submission = {
+            "student_id": self.id_of(person),
+            "subject": "math",
+            "topic": TOPIC,
+            "questions": answers or [{"id": self.missing(), "answer": "1"}],
+            "final": self.chance.random() < 0.8,
+        }
+        if self.chance.random() < 0.5:
+            submission["assessment_id"] = number
+        it = await self.ask(operation, viewer, body=submission, key=self.key(operation, viewer), about=person)
+        if person is not viewer:
+            self.judge(it, False, set(), is_there=person is not None)
+        else:
+            good = {201, 404, 409, 422} if viewer.role == "student" else set[int]()
+            if self.judge(it, None, good) and about is not viewer:
+                self.complain_of_foreign(it)
+
+    def complain_of_foreign(self, it: Answered | None) -> None:
+        """Note that somebody answered what was served to somebody else."""
+        if it:
+            self.complain(it, "answered another one's assessment")
 
     async def update_profile(self, viewer: Person) -> None:
         person = self.somebody(viewer)
@@ -290,6 +331,10 @@ OPERATIONS: dict[str, tuple[int, Try]] = {
     "GET /users/{student_id}/consents": (7, Prying.list_consents),
     LIVE: (5, Prying.follow_student),
     "POST /progress": (9, Prying.record_progress),
+    "POST /assessments/start": (4, Prying.start_assessment),
+    "POST /assessments": (4, Prying.submit_assessment),
+    "GET /assessments": (4, Prying.list_assessments),
+    "GET /assessments/{id}": (6, Prying.get_assessment),
     "PATCH /users/{id}": (7, Prying.update_profile),
     "GET /guardianships": (5, Prying.list_guardianships),
     "POST /users/{student_id}/pairing-codes": (5, Prying.issue_pairing_code),

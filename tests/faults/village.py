@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jwt
 from redis.asyncio import Redis
@@ -19,10 +19,12 @@ from adapters.embedded.loopback import free_port
 from adapters.embedded.valkey import EmbeddedValkey
 from adapters.settings import Settings
 from commands.change_role import ChangeRole, grant_role
+from commands.publish_question import PublishQuestion, publish_question
 from domain.events import StaffRole
 from projections.students import STUDENTS
 from tests.api.conftest import UNLIMITED, key_set, running
 from tests.api.live import Process
+from tests.domain.questions import number
 from tests.eventstore.conftest import a_cause
 from workers.rebuild import rebuild
 from workers.run_housekeeper import run_housekeeper
@@ -73,6 +75,15 @@ class Village:
         await self._housekeeper.stop()
         for api in self.apis:
             await api.stop()
+
+    async def publish(self, topic: str, count: int) -> None:
+        """Publish questions that anybody of grade 4 may be asked."""
+        for _ in range(count):
+            question = number("1/2").model_copy(update={"id": uuid4(), "topic": topic, "grade": 4})
+            command = PublishQuestion(cause=a_cause(), question=question)
+            await publish_question(self.apis[0].backend.log, command)
+        for api in self.apis:
+            await api.backend.bank.refresh()
 
     async def grant(self, person_id: str, role: StaffRole) -> None:
         """Give an adult a role, as the operator does."""
