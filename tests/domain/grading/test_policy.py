@@ -6,6 +6,7 @@ from domain.grading.mark import mark
 from domain.grading.several import read_time
 from domain.question import (
     ListBlank,
+    Mistake,
     NumberBlank,
     Precision,
     Question,
@@ -258,6 +259,16 @@ def test_q21_several_values_are_read_where_the_blank_is_made_for_them(
 )
 def test_q21_a_time_is_its_seconds(typed: str, seconds: int) -> None:
     assert read_time(typed) == seconds
+
+
+def test_q21_mistakes_are_expected_there_too() -> None:
+    upside_down = Mistake(answer="4:3", feedback="The other way round.")
+    an_hour_late = Mistake(answer="10:05", feedback="Which hand is the short one?")
+    ratio = blank(RatioBlank(accepted=("3:4",))).model_copy(update={"mistakes": (an_hour_late, upside_down)})
+    time = blank(TimeBlank(accepted=("9:05",))).model_copy(update={"mistakes": (upside_down, an_hour_late)})
+
+    assert (mark(ratio, "8:6").feedback, mark(ratio, "5:3").feedback) == ("The other way round.", None)
+    assert (mark(time, "10:05 am").feedback, mark(time, "9:06").feedback) == ("Which hand is the short one?", None)
 
 
 def test_q21_a_list_of_another_length_says_how_many_are_asked_for() -> None:

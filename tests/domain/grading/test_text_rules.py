@@ -5,6 +5,7 @@ from time import perf_counter
 import pytest
 
 from domain.grading.mark import mark, settle
+from domain.grading.spelling import matches
 from domain.question import Mistake, NumberBlank, Option, Question, TextBlank
 from tests.domain.questions import blank, number, text
 
@@ -230,3 +231,8 @@ def _seconds(question: Question, typed: str) -> float:
     began = perf_counter()
     mark(question, typed)
     return perf_counter() - began
+
+
+def test_t6_a_pattern_without_an_asterisk_is_a_word() -> None:
+    assert matches("cat", "cat")
+    assert not matches("cat", "dog")

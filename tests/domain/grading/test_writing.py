@@ -39,6 +39,7 @@ LONG = Fraction(10**29 + 1)
         ("5/4", "proper", "en", None),
         ("0", "proper", "en", None),
         ("-5/4", "improper", "en", "-5/4"),
+        ("5/2", "improper", "en", "5/2"),
         ("3/4", "improper", "en", None),
         ("5", "improper", "en", None),
         ("5/4", "mixed", "en", "1 1/4"),
