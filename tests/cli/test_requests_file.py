@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,17 @@ from tests.cli.conftest import Terminal
 from workers.run_projector import run_projector
 
 FILE = (Path(__file__).parents[2] / "requests.http").read_text(encoding="utf-8")
+QUESTION = {
+    "id": "half",
+    "type": "fill_in_blank",
+    "question": "What is half of one half, as a fraction?",
+    "correct_answer": "1/4",
+    "explanation": "Half of 1/2 is 1/2 times 1/2.",
+    "grade": 4,
+    "subject": "Mathematics",
+    "topic": "Fractions",
+}
+"""One question of those that a new system begins with, as far as the file minds."""
 VARIABLE = re.compile(r"\{\{([^}]+)\}\}")
 
 
@@ -47,13 +58,32 @@ class Editor:
             await answer.aclose()
         else:
             await answer.aread()
-        for field, value in answer.json().items() if name else ():
-            self._variables[f"{name and name[1]}.response.body.{field}"] = str(value)
+        for path, value in leaves(answer.json()) if name else ():
+            self._variables[f"{name and name[1]}.response.body.{path}"] = str(value)
         return answer
 
 
+def leaves(body: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield what an editor finds in a body, by its path: `code`, `questions[0].id`."""
+    match body:
+        case dict():
+            for name, value in body.items():
+                yield from leaves(value, f"{path}.{name}" if path else name)
+        case list():
+            for at, value in enumerate(body):
+                yield from leaves(value, f"{path}[{at}]")
+        case _:
+            yield path, body
+
+
 @pytest.mark.usefixtures("projector")
-async def test_every_request_is_answered_as_its_title_says(terminal: Terminal, api: httpx.AsyncClient) -> None:
+async def test_every_request_is_answered_as_its_title_says(
+    terminal: Terminal, api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    bank = tmp_path / "bank.jsonl"
+    bank.write_text("".join(map(json.dumps, [QUESTION])), encoding="utf-8")
+    imported = await terminal("questions", "import", str(bank))
+    assert imported.exit_code == 0, imported.output
     accounts = {a["who"]: a for a in json.loads((await terminal("demo", "accounts", "--json")).stdout)}
     variables = dict(re.findall(r"^@(\w+) = (.+)$", FILE, re.MULTILINE))
     for name in variables.keys() - {"api"}:
