@@ -17,7 +17,7 @@ from cli.exits import FAILED, UNREACHABLE, plain_errors
 from cli.pool import open_pool
 from eventstore.connections import PROJECTOR
 from projections.cache import CacheAway
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from workers import parking
 
 app = typer.Typer(
@@ -196,7 +196,7 @@ async def _retry(
     students = [student_id] if student_id else {one.student_id for one in await _read_parked(connection, settings)}
     applied = still = last = 0
     for student in students:
-        retried = await parking.retry(connection, {one.name: one for one in STUDENTS}, student)
+        retried = await parking.retry(connection, {one.name: one for one in READ_MODELS}, student)
         applied, still, last = applied + retried.applied, still + retried.still_parked, max(last, retried.position)
         if retried.position:
             await _forget_cached(settings, student, retried.position)
@@ -212,7 +212,7 @@ async def _discard(
 
 async def _forget_cached(settings: Settings, student_id: UUID, position: int) -> None:
     """Have Redis forget what it holds of a student from before a position."""
-    keys = filter(None, (projection.cache_key(student_id) for projection in STUDENTS))
+    keys = filter(None, (projection.cache_key(student_id) for projection in READ_MODELS))
     cache = Cache(settings.redis_url.get_secret_value())
     try:
         await cache.invalidate(dict.fromkeys(keys, position))

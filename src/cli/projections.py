@@ -25,7 +25,7 @@ from domain.errors import LogBroken
 from eventstore.connections import PROJECTOR
 from projections.positions import read_generation_positions
 from projections.projection import Projection
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from workers.audit import SAMPLE, Audited
 from workers.audit import audit as run_audit
 from workers.generations import GenerationsRefused
@@ -49,12 +49,12 @@ Answer = TypeVar("Answer")
 
 
 def _known(name: str) -> str:
-    if name not in _READ_MODELS:
-        raise typer.BadParameter(f"{name} is no read model. There are {', '.join(sorted(_READ_MODELS))}.")
+    if name not in _BY_NAME:
+        raise typer.BadParameter(f"{name} is no read model. There are {', '.join(sorted(_BY_NAME))}.")
     return name
 
 
-_READ_MODELS: dict[str, Projection] = {projection.name: projection for projection in STUDENTS}
+_BY_NAME: dict[str, Projection] = {projection.name: projection for projection in READ_MODELS}
 Name = Annotated[str, typer.Argument(callback=_known, help="Name of the read model, as `status` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -103,7 +103,7 @@ def rebuild(
     """
     if (name is None) != every:
         raise typer.BadParameter("name one read model, or give --all.")
-    for projection in STUDENTS if name is None else [_READ_MODELS[_known(name)]]:
+    for projection in READ_MODELS if name is None else [_BY_NAME[_known(name)]]:
         began = time.monotonic()
         try:
             first, last = _run(lambda projection=projection: _rebuild(projection))  # type: ignore[misc]
@@ -149,12 +149,10 @@ def switch(
 
     Example: afterschool projections switch progress_summary
     """
-    done = _with_cache(
-        lambda dsn, cache: run_switch(dsn, _READ_MODELS[name], cache, accept_differences=accept_differences)
-    )
+    done = _with_cache(lambda dsn, cache: run_switch(dsn, _BY_NAME[name], cache, accept_differences=accept_differences))
     typer.echo(_in_words(name, done))
     if done.differences:
-        typer.echo(f"It differs for {sum(part.students for part in done.differences):,} students, which was accepted.")
+        typer.echo(f"It differs for {sum(part.differing for part in done.differences):,} of them, which was accepted.")
 
 
 @app.command()
@@ -166,7 +164,7 @@ def rollback(name: Name) -> None:
 
     Example: afterschool projections rollback progress_summary
     """
-    typer.echo(_in_words(name, _with_cache(lambda dsn, cache: run_rollback(dsn, _READ_MODELS[name], cache))))
+    typer.echo(_in_words(name, _with_cache(lambda dsn, cache: run_rollback(dsn, _BY_NAME[name], cache))))
 
 
 @app.command()
@@ -177,7 +175,7 @@ def drop(name: Name) -> None:
 
     Example: afterschool projections drop progress_summary
     """
-    dropped = _with_cache(lambda dsn, _: drop_others(dsn, _READ_MODELS[name]))
+    dropped = _with_cache(lambda dsn, _: drop_others(dsn, _BY_NAME[name]))
     for number in dropped:
         typer.echo(f"Generation {number} of {name} is dropped.")
     if not dropped:
@@ -187,15 +185,15 @@ def drop(name: Name) -> None:
 @app.command()
 def audit(
     *,
-    sample: Annotated[int, typer.Option(min=0, help="Students whose whole history is folded again.")] = SAMPLE,
+    sample: Annotated[int, typer.Option(min=0, help="Students and questions whose history is folded again.")] = SAMPLE,
     seed: Annotated[int, typer.Option(help="Draws the same students for the same seed and log.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Prove that the read models hold what the log says, or name every difference.
 
     For each generation and part, the events applied and parked are held against the events that the log has up to the
-    cursor. Students drawn at random are folded again from the beginning, and compared with their rows in Postgres and
-    with the bytes in Redis. Ends with 1 when anything differs. Nothing is changed.
+    cursor. Students and questions drawn at random are folded again from the beginning, and compared with their rows in
+    Postgres and with the bytes in Redis. Ends with 1 when anything differs. Nothing is changed.
 
     Example: afterschool projections audit --sample 1000
     """
@@ -205,7 +203,7 @@ def audit(
         cache = Cache(settings.redis_url.get_secret_value())
         try:
             async with open_pool(settings, PROJECTOR, size=2) as pool:
-                return await run_audit(pool, cache, STUDENTS, sample=sample, seed=seed)
+                return await run_audit(pool, cache, READ_MODELS, sample=sample, seed=seed)
         finally:
             await cache.close()
 
@@ -221,7 +219,10 @@ def _proved(found: Audited) -> str:
         f"{one.parked:,} parked of {one.handled:,} in the log"
         for one in found.generations
     ]
-    lines.append(f"{found.students:,} students folded again, {found.values:,} values in Redis compared with the rows")
+    lines.append(
+        f"{found.students:,} students and {found.questions:,} questions folded again, "
+        f"{found.values:,} values in Redis compared with the rows"
+    )
     lines += [f"DIFFERS  {difference}" for difference in found.differences] or ["Nothing differs."]
     return "\n".join(lines)
 

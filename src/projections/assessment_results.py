@@ -25,6 +25,7 @@ class AssessmentResults:
     """One row a graded assessment, at the position of its result."""
 
     name = "assessment_results"
+    category = None
     tables = ("assessment_results",)
     handles: ClassVar[frozenset[str]] = frozenset({AssessmentSubmitted.TOPIC, UserErased.TOPIC})
 

@@ -21,6 +21,7 @@ class ProgressRecords:
     """One row a report, at the report's position."""
 
     name = "progress_records"
+    category = None
     tables = ("progress_records",)
     handles: ClassVar[frozenset[str]] = frozenset({ProgressRecorded.TOPIC, UserErased.TOPIC})
 

@@ -159,6 +159,7 @@ class ProgressSummaries:
     """Three tables a generation: the student's line, the sums by topic and source, and the activity."""
 
     name = "progress_summary"
+    category = None
     tables = ("progress_students", "progress_topics", "progress_activity")
     handles: ClassVar[frozenset[str]] = frozenset(
         {

@@ -43,6 +43,10 @@ class Projection(Protocol):
         """Its name in `read.cursors` and in the names of its tables."""
 
     @property
+    def category(self) -> str | None:
+        """Category of the streams that its rows are each about, as `question`; None where they are about people."""
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """Names of its views in the schema `read`; the table of generation 2 is the name with `_g2`."""
 

@@ -1,4 +1,4 @@
-"""Students: the read models that touch rows of one person only, one projector group."""
+"""Students: the read models whose rows are each about one person."""
 
 from projections.assessment_results import AssessmentResults
 from projections.progress_records import ProgressRecords
@@ -7,4 +7,4 @@ from projections.projection import Projection
 from projections.user_profile import UserProfiles
 
 STUDENTS: tuple[Projection, ...] = (UserProfiles(), ProgressRecords(), AssessmentResults(), ProgressSummaries())
-"""Every projection of the group, in the order in which a transaction writes them."""
+"""In the order in which a transaction writes them."""

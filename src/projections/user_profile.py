@@ -144,6 +144,7 @@ class UserProfiles:
     """One row a user."""
 
     name = "user_profile"
+    category = None
     tables = ("user_profile",)
     handles: ClassVar[frozenset[str]] = frozenset({UserRegistered.TOPIC, ProfileUpdated.TOPIC, UserErased.TOPIC})
 

@@ -53,6 +53,8 @@ class Audited:
     generations: list[Counted]
     students: int
     """Those whose history was folded again."""
+    questions: int
+    """Likewise."""
     values: int
     """Those in Redis that were compared."""
     differences: list[str]
@@ -67,22 +69,29 @@ async def audit(
         generations = await _count(connection, projections, found)
         await _check_views(connection, projections, found)
         students = await _draw(connection, sample, seed)
+        drawn: dict[str | None, list[UUID]] = {None: students}
         for projection in projections:
+            if projection.category and projection.category not in drawn:
+                drawn[projection.category] = await _draw_streams(connection, projection.category, sample, seed)
             for counted in generations:
                 if counted.projection == projection.name:
-                    for student in students:
-                        refolded = await refold(connection, projection, counted.generation, student)
-                        found += [_of(counted, student, words) for words in refolded.differences]
+                    for one in drawn[projection.category]:
+                        refolded = await refold(connection, projection, counted.generation, one)
+                        found += [_of(counted, projection, one, words) for words in refolded.differences]
     values = [
         await _check_value(pool, cache, projection, student, found)
         for projection in projections
         for student in students
     ]
-    return Audited(generations=generations, students=len(students), values=sum(values), differences=found)
+    others = sum(len(ids) for category, ids in drawn.items() if category)
+    return Audited(
+        generations=generations, students=len(students), questions=others, values=sum(values), differences=found
+    )
 
 
-def _of(counted: Counted, student: UUID, words: str) -> str:
-    return f"{counted.projection}, generation {counted.generation}, student {student}: {words}"
+def _of(counted: Counted, projection: Projection, one: UUID, words: str) -> str:
+    whose = projection.category or "student"
+    return f"{counted.projection}, generation {counted.generation}, {whose} {one}: {words}"
 
 
 @asynccontextmanager
@@ -190,6 +199,15 @@ async def _draw(connection: Connection, sample: int, seed: int) -> list[UUID]:
         )
         students = [row["subject"] for row in rows]
     return random.sample(students, min(sample, len(students)))
+
+
+async def _draw_streams(connection: Connection, category: str, sample: int, seed: int) -> list[UUID]:
+    """Draw the ids of streams about something else than people, each as likely as another."""
+    rows = await connection.fetch(
+        f"select distinct stream from events where stream like '{category}-%' order by stream"  # noqa: S608  a word of ours
+    )
+    ids = [UUID(row["stream"][-36:]) for row in rows]
+    return Random(seed).sample(ids, min(sample, len(ids)))  # noqa: S311  no secret
 
 
 async def _check_value(

@@ -9,15 +9,18 @@ from workers.generations import read_cursors
 NAMED = 20
 """Students of a part who are named at most."""
 
-_PART = "get_byte(sha256(uuid_send(person_id)), 0) & 63"
-"""The part of the log that a person's events are in, as `part_of` says it."""
+
+def _part(projection: Projection) -> str:
+    """Return the part of the log that the events about someone or something are in, as `part_of` says it."""
+    name = f"convert_to('{projection.category}-' || own_id, 'UTF8')" if projection.category else "uuid_send(own_id)"
+    return f"get_byte(sha256({name}), 0) & 63"
 
 
 class PartDifference(NamedTuple):
-    """How many students of a part have rows that differ, and the ids of some of them."""
+    """How many students of a part, or questions, have rows that differ, and the ids of some of them."""
 
     part: int
-    students: int
+    differing: int
     some: list[UUID]
 
 
@@ -35,13 +38,15 @@ async def find_differences(
     The connection is in a transaction that sees one moment (repeatable read). Rows are compared by sums of 64-bit
     hashes of them: that is for accidents, not against forgers.
     """
-    parts = [row["part"] for table in projection.tables for row in await connection.fetch(_by_part(table, one, other))]
+    own = _part(projection)
+    queries = [_by_part(own, table, one, other) for table in projection.tables]
+    parts = [row["part"] for query in queries for row in await connection.fetch(query)]
     if not parts:
         return []
-    differing = " union ".join(_by_person(table, one, other) for table in projection.tables)
+    differing = " union ".join(_by_id(own, table, one, other) for table in projection.tables)
     rows = await connection.fetch(
         f"""
-        select {_PART} as part, count(*) as students, (array_agg(person_id order by person_id))[:$2] as some
+        select {own} as part, count(*) as differing, (array_agg(own_id order by own_id))[:$2] as some
         from ({differing}) as differing group by part order by part
         """,  # noqa: S608  names of ours
         sorted(set(parts)),
@@ -50,19 +55,19 @@ async def find_differences(
     return [PartDifference(*row) for row in rows]
 
 
-def _by_part(table: str, one: int, other: int) -> str:
-    return _differing("part", _digests(f"{_PART} as part", table, one), _digests(f"{_PART} as part", table, other))
+def _by_part(own: str, table: str, one: int, other: int) -> str:
+    return _differing("part", _digests(f"{own} as part", table, one), _digests(f"{own} as part", table, other))
 
 
-def _by_person(table: str, one: int, other: int) -> str:
-    some = f"where {_PART} = any($1)"
-    return _differing("person_id", _digests("person_id", table, one, some), _digests("person_id", table, other, some))
+def _by_id(own: str, table: str, one: int, other: int) -> str:
+    some = f"where {own} = any($1)"
+    return _differing("own_id", _digests("own_id", table, one, some), _digests("own_id", table, other, some))
 
 
 def _digests(key: str, table: str, generation: int, some: str = "") -> str:
     return f"""
         select {key}, count(*) as n, sum(hash_record_extended(t, 0)::numeric) as digest
-        from read.{table}_g{generation} as t(person_id) {some} group by 1
+        from read.{table}_g{generation} as t(own_id) {some} group by 1
     """  # noqa: S608  names of ours
 
 

@@ -1,4 +1,4 @@
-"""Refolding: one student's rows made again from the log, held against what a generation's tables hold.
+"""Refolding: one student's or question's rows made again from the log, held against what a generation's tables hold.
 
 What is parked or discarded is left out, for it is in no row.
 """
@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 from uuid import UUID
 
-from eventstore.codec import decode
+from eventstore.codec import decode, stream_of
 from eventstore.record import COLUMNS, Record, part_of
 from projections.projection import Connection, Projection, Rows, Seen
 from workers.parking import is_poison
@@ -22,17 +22,18 @@ class Refolded(NamedTuple):
 
 
 async def refold(connection: Connection, projection: Projection, generation: int, student_id: UUID) -> Refolded:
-    """Compare a student's rows with the fold of their history up to the cursor.
+    """Compare the rows about a student, or whatever they are about, with the fold of its history up to the cursor.
 
     The connection is in a transaction that sees one moment (repeatable read).
     """
     stored = await read_rows(connection, projection, generation, student_id)
+    stream = projection.category and stream_of(projection.category, student_id)
     records = [
         Record(*row)
         for row in await connection.fetch(
             f"""
             select {COLUMNS} from events
-            where subject = $1 and type = any($2)
+            where {"stream = $6" if stream else "subject = $1 and $6::text is null"} and type = any($2)
                 and position <= (
                     select position from read.cursors where projection = $3 and generation = $4 and part = $5
                 )
@@ -46,7 +47,8 @@ async def refold(connection: Connection, projection: Projection, generation: int
             list(projection.handles),
             projection.name,
             generation,
-            part_of(student_id, ""),
+            part_of(None, stream) if stream else part_of(student_id, ""),
+            stream,
         )
     ]
     try:

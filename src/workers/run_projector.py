@@ -11,7 +11,7 @@ from adapters.settings import Settings
 from adapters.stopping import end, until
 from eventstore.connections import LOST, PROJECTOR, create_pool
 from eventstore.reader import LogReader, Wakeups
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from workers.audit_schedule import audit_for_ever
 from workers.projector import Projector
 from workers.subscription import TailingSubscription
@@ -20,19 +20,19 @@ logger = structlog.get_logger()
 
 
 async def run_projector(settings: Settings, stop: asyncio.Event) -> None:
-    """Project everything that concerns one student until `stop` is set: from the broker, or tailing where none is."""
+    """Project everything until `stop` is set: from the broker, or tailing where none is."""
     dsn = settings.database_url.get_secret_value()
     pool = await create_pool(dsn, PROJECTOR, size=4)
     cache = Cache(settings.redis_url.get_secret_value())
     wakeups = Wakeups(dsn, PROJECTOR)
     wakeups.start()
-    projector = Projector(pool, cache, STUDENTS)
+    projector = Projector(pool, cache, READ_MODELS)
     if settings.rabbitmq_url:
         work = _project_from_broker(settings, settings.rabbitmq_url.get_secret_value(), projector, pool, wakeups)
     else:
         work = _project_from_log(projector, pool, wakeups)
     working = asyncio.create_task(work, name="projector")
-    auditing = asyncio.create_task(audit_for_ever(pool, cache, STUDENTS, every=settings.audit_seconds), name="audit")
+    auditing = asyncio.create_task(audit_for_ever(pool, cache, READ_MODELS, every=settings.audit_seconds), name="audit")
     try:
         await until(stop, working)
     finally:

@@ -178,8 +178,9 @@ async def _check_sample(
 
 def _in_words(projection: Projection, live: int, new: int, differences: Sequence[PartDifference]) -> str:
     lines = [f"Generations {live} and {new} of {projection.name} differ:"]
-    for part, students, some in differences:
-        more = ", …" if students > len(some) else ""
-        lines.append(f"  part {part}: {students} students ({', '.join(map(str, some))}{more})")
+    whose = f"{projection.category or 'student'}s"
+    for part, differing, some in differences:
+        more = ", …" if differing > len(some) else ""
+        lines.append(f"  part {part}: {differing} {whose} ({', '.join(map(str, some))}{more})")
     lines.append("If a fold was mended, look at some of them, then switch with --accept-differences.")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import pytest
 from adapters.cache import Cache
 from adapters.embedded.loopback import free_port
 from eventstore.connections import PROJECTOR, create_pool
+from projections.read_models import READ_MODELS
 from tests.cli.conftest import EMAIL, NAME, Terminal, practise, register
 from tests.domain.people import REGISTERED
 from tests.eventstore.conftest import Store
@@ -16,7 +17,7 @@ from tests.workers.conftest import new_projector
 from tests.workers.students import erase
 from workers.subscription import TailingSubscription
 
-READERS = ["progress_records", "progress_summary", "user_profile"]
+READERS = sorted(projection.name for projection in READ_MODELS)
 
 
 async def fold_everything(store: Store, redis_url: str) -> None:

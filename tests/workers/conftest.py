@@ -17,9 +17,9 @@ from adapters.embedded.valkey import EmbeddedValkey
 from adapters.migrations import migrate
 from eventstore.connections import PROJECTOR, create_pool
 from projections.get_progress_summary import GetProgressSummary
-from projections.progress_records import ProgressRecords
-from projections.progress_summary import ProgressSummaries
-from projections.user_profile import GetUserProfile, UserProfiles
+from projections.projection import Projection
+from projections.read_models import READ_MODELS
+from projections.user_profile import GetUserProfile
 from tests.eventstore.conftest import Store, close_store, key_set, open_store
 from workers.projector import Projector
 from workers.subscription import TailingSubscription
@@ -47,8 +47,10 @@ class Platform:
                 return
 
 
-def new_projector(pool: asyncpg.Pool, cache: Cache) -> Projector:
-    return Projector(pool, cache, (UserProfiles(), ProgressRecords(), ProgressSummaries()))
+def new_projector(pool: asyncpg.Pool, cache: Cache, *instead: Projection) -> Projector:
+    """Return a projector of all read models, of which some may be others of the same name."""
+    by_name = {projection.name: projection for projection in (*READ_MODELS, *instead)}
+    return Projector(pool, cache, tuple(by_name.values()))
 
 
 @asynccontextmanager

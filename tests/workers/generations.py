@@ -9,7 +9,7 @@ import asyncpg
 
 from eventstore.codec import decode
 from projections.projection import Projection, Seen
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from tests.workers.conftest import Platform
 from tests.workers.running import eventually, everything_is_folded, running
 from tests.workers.students import live, practise
@@ -17,8 +17,8 @@ from workers.filling import FLUSH
 from workers.rebuild import Rebuilt, rebuild
 from workers.subscription import TailingSubscription
 
-READ_MODELS: dict[str, Projection] = {projection.name: projection for projection in STUDENTS}
-SUMMARIES = READ_MODELS["progress_summary"]
+BY_NAME: dict[str, Projection] = {projection.name: projection for projection in READ_MODELS}
+SUMMARIES = BY_NAME["progress_summary"]
 
 Connection = asyncpg.Pool | asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 

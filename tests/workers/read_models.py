@@ -3,15 +3,13 @@
 import asyncpg
 
 from eventstore.codec import decode
-from projections.progress_records import ProgressRecords
-from projections.progress_summary import ProgressSummaries, read_summary, render
-from projections.projection import Projection, Seen
-from projections.user_profile import UserProfiles
+from projections.progress_summary import read_summary, render
+from projections.projection import Seen
+from projections.read_models import READ_MODELS
 from tests.projections.history import summaries_of
 from tests.workers.conftest import Platform
 
-PROJECTIONS: tuple[Projection, ...] = (UserProfiles(), ProgressRecords(), ProgressSummaries())
-TABLES = ("user_profile", "progress_records", "progress_students", "progress_topics", "progress_activity")
+TABLES = tuple(table for projection in READ_MODELS for table in projection.tables)
 
 Connection = asyncpg.Pool | asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
@@ -31,7 +29,7 @@ async def dump_of_fold(pool: asyncpg.Pool, seen: list[Seen]) -> str:
         transaction = connection.transaction()
         await transaction.start()
         await _delete_rows(connection)
-        for projection in PROJECTIONS:
+        for projection in READ_MODELS:
             await projection.write(connection, projection.fold(seen), 1)
         rows = await dump(connection)
         await transaction.rollback()
@@ -60,7 +58,7 @@ async def assert_read_models_are_the_fold(platform: Platform) -> None:
 
     applied = await platform.pool.fetch("select projection, sum(applied)::int from read.cursors group by 1")
     assert {name: count for name, count in applied} == {  # noqa: C416  rows are no pairs to mypy
-        projection.name: sum(record.type in projection.handles for record in records) for projection in PROJECTIONS
+        projection.name: sum(record.type in projection.handles for record in records) for projection in READ_MODELS
     }
 
     for student, summary in summaries_of(seen).items():

@@ -10,9 +10,7 @@ import pytest
 
 from adapters.stopping import end
 from domain.errors import LogBroken
-from projections.progress_records import ProgressRecords
 from projections.progress_summary import ProgressSummaries
-from projections.user_profile import UserProfiles
 from tests.workers.conftest import OwnMachine, Platform, new_projector
 from tests.workers.deliveries import joined
 from tests.workers.read_models import assert_read_models_are_the_fold, dump, wipe
@@ -135,7 +133,7 @@ class SubscriptionContract:
             await eventually(all_parts_know)
 
     async def test_a_failing_transaction_leaves_nothing_behind_and_is_tried_again(self, platform: Platform) -> None:
-        stumbling = Projector(platform.pool, platform.cache, (UserProfiles(), ProgressRecords(), Stumbling(times=2)))
+        stumbling = new_projector(platform.pool, platform.cache, Stumbling(times=2))
         await live(platform.store)
 
         with pytest.raises(asyncpg.DivisionByZeroError):

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from adapters.stopping import end
 from projections.progress_summary import cache_key
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from projections.user_profile import cache_key as profile_key
 from tests.workers.conftest import OwnMachine, Platform
 from tests.workers.generations import SUMMARIES, at_work, catch_up, rebuilt
@@ -26,7 +26,7 @@ EVERYONE = 10_000
 
 
 async def audited(platform: Platform, sample: int = EVERYONE, seed: int = 0) -> Audited:
-    return await audit(platform.pool, platform.cache, STUDENTS, sample=sample, seed=seed)
+    return await audit(platform.pool, platform.cache, READ_MODELS, sample=sample, seed=seed)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def students(platform: Platform) -> list[UUID]:
 async def test_counting_reads_the_log_once(platform: Platform, students: list[UUID]) -> None:
     assert students
     async with platform.pool.acquire() as connection, connection.transaction():
-        await _count(connection, STUDENTS, [])
+        await _count(connection, READ_MODELS, [])
 
         read = await connection.fetchval(
             "select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables where relname = 'events'"
@@ -71,6 +71,8 @@ async def test_what_is_sound_is_proved_sound(platform: Platform, students: list[
     assert {(one.projection, one.generation, one.state, one.applied, one.handled) for one in found.generations} == {
         ("user_profile", 1, "live", 5, 5),
         ("progress_records", 1, "live", 20, 20),
+        ("assessment_results", 1, "live", 0, 0),
+        ("question_bank", 1, "live", 0, 0),
         ("progress_summary", 1, "live", 25, 25),
         ("progress_summary", 2, "fed", 25, 25),
     }
@@ -257,7 +259,7 @@ async def test_on_a_schedule_it_raises_a_metric_and_names_nobody(
     async def has_found() -> bool:
         return metric("afterschool_audit_differences") == 2  # the row is wrong, and Redis holds another
 
-    auditing = asyncio.create_task(audit_for_ever(platform.pool, platform.cache, STUDENTS, every=0.05))
+    auditing = asyncio.create_task(audit_for_ever(platform.pool, platform.cache, READ_MODELS, every=0.05))
     await eventually(has_found)
     await end(auditing)
 
@@ -271,7 +273,7 @@ async def test_the_schedule_outlives_the_database(own_machine: OwnMachine) -> No
     platform = own_machine.platform
     await live(platform.store, people=1, reports=1)
     await catch_up(platform)
-    auditing = asyncio.create_task(audit_for_ever(platform.pool, platform.cache, STUDENTS, every=0.05))
+    auditing = asyncio.create_task(audit_for_ever(platform.pool, platform.cache, READ_MODELS, every=0.05))
 
     await own_machine.kill_postgres()
     await asyncio.wait({auditing}, timeout=0.5)

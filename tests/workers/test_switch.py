@@ -16,7 +16,7 @@ from domain.events import Event, ProgressRecorded
 from projections.cache import Lease
 from projections.progress_summary import ProgressSummaries, Summaries, cache_key, read_summary
 from projections.projection import Projection, Seen
-from projections.students import STUDENTS
+from projections.read_models import READ_MODELS
 from tests.workers.conftest import OwnMachine, Platform
 from tests.workers.generations import SUMMARIES, assert_alike, at_work, catch_up, rebuilt, states_of
 from tests.workers.poisonous import POISON, PoisonousSummaries
@@ -66,7 +66,7 @@ async def served_by(platform: Platform, projection: Projection) -> set[str]:
     return {row["source"] for row in rows}
 
 
-@pytest.mark.parametrize("projection", STUDENTS, ids=lambda projection: projection.name)
+@pytest.mark.parametrize("projection", READ_MODELS, ids=lambda projection: projection.name)
 async def test_readers_see_the_new_generation_and_a_projector_feeds_both(
     platform: Platform, projection: Projection
 ) -> None:
@@ -171,7 +171,7 @@ async def test_what_a_mended_fold_changes_must_be_accepted_and_is_held_against_t
         await switched(platform, ProgressSummaries(), accept=True)
     done = await switched(platform, MendedSummaries(), accept=True)
 
-    assert sum(difference.students for difference in done.differences) == len(students)
+    assert sum(difference.differing for difference in done.differences) == len(students)
     seen = json.loads((await platform.summary.now(students[0], datetime.now(UTC))).body)
     assert seen["self_reported"]["time_spent"] == 6 * 30
 
@@ -304,7 +304,7 @@ async def test_cancelled_at_any_moment_it_has_switched_everything_or_nothing(
 
         live = next(number for number, state in (await states_of(platform.pool)).items() if state == "live")
         assert await served_by(platform, SUMMARIES) == {f"read.{table}_g{live}" for table in SUMMARIES.tables}
-        assert (await audit(platform.pool, platform.cache, STUDENTS, sample=0)).differences == []
+        assert (await audit(platform.pool, platform.cache, READ_MODELS, sample=0)).differences == []
 
     await platform.summary.now(students[0], datetime.now(UTC))
     with suppress(GenerationsRefused):  # it may have come to its end
