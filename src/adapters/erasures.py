@@ -16,8 +16,8 @@ class PostgresErasures:
         self._pool = pool
 
     async def nobody_yet(self) -> bool:
-        """Tell whether the log is empty, and the whole system new."""
-        return bool(await self._pool.fetchval("select not exists (select from events)"))
+        """Tell whether nobody has ever registered, and so nobody can have been erased."""
+        return bool(await self._pool.fetchval("select not exists (select from events where type = 'UserRegistered')"))
 
     async def unfinished(self, after: int, limit: int) -> list[Erasure]:
         """Return who was erased in the log behind a position but not everywhere, the first of them first."""

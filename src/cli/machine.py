@@ -9,13 +9,14 @@ import shlex
 import signal
 import sys
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import typer
 
@@ -46,7 +47,7 @@ _NO_LEDGER = (
 )
 
 
-def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
+def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False, starter: bool = True) -> None:
     """Run the machine in this directory until SIGINT, SIGTERM or SIGHUP; a second one is refused there."""
     say(f"  in {directory}")
     with plain_errors():
@@ -54,7 +55,7 @@ def run(port: int, metrics_port: int, directory: Path, *, broker: bool = False) 
         if (held := hold(directory / "lock")) is None:
             raise DidNotStart(f"Afterschool runs in {directory} already: stop it first, or choose another --data-dir.")
         try:
-            asyncio.run(_run(Machine(port, metrics_port, directory, broker=broker)))
+            asyncio.run(_run(Machine(port, metrics_port, directory, broker=broker, starter=starter)))
         finally:
             os.close(held)
 
@@ -82,13 +83,16 @@ async def _run(machine: "Machine") -> None:
 class Machine:
     """The parts of one system and how they find each other."""
 
-    def __init__(self, port: int, metrics_port: int, directory: Path, *, broker: bool = False) -> None:
+    def __init__(
+        self, port: int, metrics_port: int, directory: Path, *, broker: bool = False, starter: bool = True
+    ) -> None:
         before = read_environment_file(directory / "environment")
         keys = ensure_keys(directory / "keys", data_exists=(directory / "postgres" / "data").exists())
         if (directory / "postgres" / "data").exists() and not (directory / LEDGER).exists():
             raise DidNotStart(_NO_LEDGER.format(directory / LEDGER))
         (directory / "run").mkdir(mode=0o700, exist_ok=True)
         self.directory = directory
+        self._has_starter = starter
         self._port = port or free_port()
         self._postgres = EmbeddedPostgres(
             directory / "postgres", _port(before.get(f"{PREFIX}DATABASE_URL")), log=self._log("postgres")
@@ -132,7 +136,8 @@ class Machine:
         self._publish_addresses()
         load_settings(self.environment)
         await self._migrate()
-        await self._supervisor.start(*self._workers, self._api)
+        async with self._stocking():
+            await self._supervisor.start(*self._workers, self._api)
         await self._invite()
         ports = ", ".join(f"{port} ({name})" for name, port in self._metrics_ports.items())
         say(f"Logs: {self.directory / 'logs'}   Metrics: port {ports}")
@@ -149,6 +154,33 @@ class Machine:
         began = loop.time()
         applied = await migrate(self._postgres.url)
         say(started("migrations", f"{len(applied)} applied", loop.time() - began))
+
+    @asynccontextmanager
+    async def _stocking(self) -> AsyncIterator[None]:
+        """Meanwhile fill a bank that has no questions with the starter bank; a system without it is up all the same."""
+        if not self._has_starter or await _has_questions(self._postgres.url):
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        importing = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "cli.main", "questions", "starter"),
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            yield
+            told, trouble = await importing.communicate()
+        finally:
+            if importing.returncode is None:
+                importing.kill()
+                await importing.wait()
+        if importing.returncode:
+            say(f"  (no starter questions: {trouble.decode().strip().rpartition(chr(10))[2]})")
+        else:
+            say(started("questions", told.decode().strip(), loop.time() - began))
 
     async def _invite(self) -> None:
         """Make the demo accounts and show them, at the first start; a system without them is up all the same."""
@@ -210,6 +242,15 @@ def say(line: str) -> None:
     """Print a line; a reader that went away is no reason to stop."""
     with suppress(OSError):
         typer.echo(line)
+
+
+async def _has_questions(url: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        asked = "select exists (select from events where stream like 'question-%')"
+        return bool(await connection.fetchval(asked))
+    finally:
+        await connection.close()
 
 
 def _command(directory: Path) -> str:

@@ -19,6 +19,7 @@ from cli.progress_bar import progress_bar
 from cli.question_check import QuestionCheck, Report
 from cli.question_files import FileUnreadable, count_lines, numbered_lines
 from cli.question_import import QuestionImport
+from cli.starter_bank import import_starter, starter_topics
 from domain.errors import Unavailable
 from domain.question_line import Labels, write_line
 from eventstore.connections import APP
@@ -82,6 +83,37 @@ def import_questions(
     )
     if done["bad"]:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def starter(
+    *,
+    as_list: Annotated[
+        bool, typer.Option("--list", help="Show its grades, subjects and topics; publish nothing.")
+    ] = False,
+) -> None:
+    """Publish the starter bank: mathematics and English, kindergarten to grade 8.
+
+    A system on one machine has it from its first start. Called again, it adds what the bank lacks.
+
+    Example: afterschool questions starter --list
+    """
+    if as_list:
+        for (grade, subject, topic), count in sorted(starter_topics().items()):
+            typer.echo(f"grade {grade}  {subject:<12}  {topic:<20}  {count:>4}")
+        return
+
+    async def run() -> int:
+        async with open_backend(load_settings()) as backend:
+            return await import_starter(backend.log, backend.pool)
+
+    with plain_errors():
+        try:
+            published = asyncio.run(run())
+        except Unavailable as error:
+            typer.echo(error.message, err=True)
+            raise typer.Exit(UNREACHABLE) from None
+    typer.echo(f"{published:,} published")
 
 
 @app.command()

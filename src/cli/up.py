@@ -32,6 +32,13 @@ def up(
         bool,
         typer.Option("--broker", help="Run RabbitMQ and the relay as well."),
     ] = False,
+    starter: Annotated[
+        bool,
+        typer.Option(
+            "--starter/--no-starter",
+            help="Put the starter questions into a bank that has none.",
+        ),
+    ] = True,
 ) -> None:
     """Run the whole system on this machine.
 
@@ -44,4 +51,4 @@ def up(
 
     Example: afterschool up --port 8100 --data-dir /srv/afterschool
     """
-    run(port, metrics_port, data_dir.absolute(), broker=broker)
+    run(port, metrics_port, data_dir.absolute(), broker=broker, starter=starter)

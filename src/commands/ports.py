@@ -141,7 +141,7 @@ class Erasures(Protocol):
     """What the log knows of erasures, and for whom everything outside of it is done."""
 
     async def nobody_yet(self) -> bool:
-        """Tell whether the log is empty, and the whole system new."""
+        """Tell whether nobody has ever registered, so that nobody can have been erased."""
 
     async def unfinished(self, after: int, limit: int) -> list[Erasure]:
         """Return who was erased in the log behind a position but not everywhere, the first of them first."""

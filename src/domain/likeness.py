@@ -9,7 +9,7 @@ from array import array
 from collections import defaultdict
 from zlib import crc32
 
-from domain.families import template
+from domain.families import family_of, template
 from domain.grading.wording import fold_case, tidy
 from domain.question import Question
 
@@ -33,11 +33,14 @@ class Likeness:
         self._stems: dict[bytes, int] = {}
         self._buckets: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         self._triples: dict[int, array[int]] = {}
+        self._families: dict[int, str] = {}
+        """Of the questions whose author says which family they are of."""
 
     def add(self, number: int, question: Question) -> tuple[str, int] | None:
         """Take a question in under a number; return how it repeats which one before it, None where it is new.
 
-        `duplicate`: the same with the same options; `repeated_stem`: the same with other options; `near_duplicate`.
+        `duplicate`: the same with the same options; `repeated_stem`: the same with other options; `near_duplicate`,
+        unless their author says that they are of one family.
         """
         stem = fold_case(tidy(question.stem))
         options = sorted(fold_case(tidy(option.text)) for option in question.options)
@@ -47,6 +50,8 @@ class Likeness:
             return "duplicate", same
         if repeated != number:
             return "repeated_stem", repeated
+        if question.family is not None and question.family != family_of(question.stem):
+            self._families[number] = question.family
         alike = self._alike(number, stem)
         return None if alike is None else ("near_duplicate", alike)
 
@@ -60,6 +65,8 @@ class Likeness:
         for band in range(_BANDS):
             bucket = self._buckets[(band, *least[band * _ROWS : (band + 1) * _ROWS])]
             for other in bucket if found is None else ():
+                if number in self._families and self._families[number] == self._families.get(other):
+                    continue
                 shared = len(triples.intersection(self._triples[other]))
                 if shared >= _ALIKE * (len(triples) + len(set(self._triples[other])) - shared):
                     found = other

@@ -19,6 +19,16 @@ def choosing(*texts: str) -> Question:
     return choice("o0", options=tuple(Option(id=f"o{n}", text=one) for n, one in enumerate(texts)))
 
 
+def test_near_duplicates_whose_author_says_so_repeat_nothing() -> None:
+    families = ("cakes", "cakes", "pies")
+    asked = [
+        asking(STEM.replace("11", str(at))).model_copy(update={"family": family}) for at, family in enumerate(families)
+    ]
+
+    likeness = Likeness()
+    assert [likeness.add(at, one) for at, one in enumerate(asked)] == [None, None, ("near_duplicate", 0)]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "how"),
     [

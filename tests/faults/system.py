@@ -52,7 +52,14 @@ class System:
         self._ready = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        options = ("--port", "0", "--data-dir", str(self._directory), *(("--broker",) if self._broker else ()))
+        options = (
+            "--no-starter",
+            "--port",
+            "0",
+            "--data-dir",
+            str(self._directory),
+            *(("--broker",) if self._broker else ()),
+        )
         self._up = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli.main", "up", *options),
             stdout=asyncio.subprocess.PIPE,
