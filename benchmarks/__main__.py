@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import (
     append,
     grading,
+    importing,
     look,
     over_http,
     projector,
@@ -53,6 +54,7 @@ BENCHMARKS = (
     Benchmark(("rebuild_vs_copy",), rebuild.measure, rebuild.profile),
     Benchmark(("verify_events_per_second",), verify.measure, verify.profile),
     Benchmark(("grading",), grading.measure, grading.profile),
+    Benchmark(("import_questions",), importing.measure, importing.profile),
 )
 console = Console()
 

@@ -44,6 +44,7 @@ GOALS = {
     "rebuild_vs_copy": Goal(0.3, 0.6),
     "verify_events_per_second": Goal(200_000, 1_000_000),
     "grading": Goal(50_000, 100_000),
+    "import_questions": Goal(667, 1_000),
 }
 
 
