@@ -10,6 +10,7 @@ import pytest
 from commands.publish_question import PublishQuestion, publish_question
 from domain.question import Question
 from eventstore.connections import APP, QUERIES, create_pool
+from eventstore.record import part_of
 from projections.published_questions import read_published
 from projections.question_bank import QuestionBank
 from projections.read_models import READ_MODELS
@@ -136,9 +137,10 @@ async def test_a_planted_defect_is_found_by_audit_and_switch(
 
     await owner.execute(planted, ids[5])
 
+    part = part_of(None, f"question-{ids[5]}")
     [told] = (await audited(platform)).differences
     assert told.startswith(f"question_bank, generation 1, question {ids[5]}: question_bank ")
-    with pytest.raises(GenerationsRefused, match=rf"1 questions \({ids[5]}\)"):
+    with pytest.raises(GenerationsRefused, match=rf"part {part}: 1 questions \({ids[5]}\)"):
         await switch(platform.store.dsn, QUESTIONS, platform.cache)
     assert (await switch(platform.store.dsn, QUESTIONS, platform.cache, accept_differences=True)).generation == 2
 
