@@ -108,14 +108,14 @@ def call(url: str, body: dict[str, object] | None = None) -> dict[str, object]:
     return content
 
 
-Start = Callable[[str], Running]
+Start = Callable[..., Running]
 
 
 def starter(place: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def start(name: str) -> Running:
-        started.append(Running(place / name))
+    def start(name: str, *options: str) -> Running:
+        started.append(Running(place / name, *(options or ("--no-starter",))))
         return started[-1]
 
     yield start
@@ -155,6 +155,19 @@ def test_it_says_what_is_up_and_sigterm_stops_everything_within_five_seconds(sta
     assert time.monotonic() - began < 5
     assert code == 0
     assert running.alive() == []
+
+
+def test_a_new_bank_begins_with_questions_of_our_own_and_gets_them_once(start: Start) -> None:
+    first = start("up", "--starter")
+    first.wait_until_ready()
+    first.process.terminate()
+    first.finish()
+
+    second = start("up", "--starter")
+    second.wait_until_ready()
+
+    filled = re.compile(r"^  questions +2,3\d\d published ", re.MULTILINE)
+    assert (len(filled.findall("".join(first.said))), len(filled.findall("".join(second.said)))) == (1, 0)
 
 
 def test_no_process_outlives_a_killed_supervisor(start: Start) -> None:
