@@ -14,7 +14,11 @@ from adapters.settings import Settings
 from adapters.wiring import Backend
 from api.app import ROUTES, create_app
 from api.security import check_may_follow
+from commands.publish_question import PublishQuestion, publish_question
+from domain.access import Rule
 from domain.reads import Read
+from tests.domain.questions import number
+from tests.eventstore.conftest import a_cause
 from tests.workers.running import eventually
 
 from .people import Family, Person, Register
@@ -23,9 +27,13 @@ ABOUT_NOBODY = {"DescribeProblem"}
 READS = {
     route.operation: route.path
     for route in ROUTES
-    if "{" in route.path and route.methods == {"GET"} and route.operation not in ABOUT_NOBODY
+    if (route.access is Rule.FOLLOWER or "{" in route.path)
+    and route.methods == {"GET"}
+    and route.operation not in ABOUT_NOBODY
 }
 """Every query about somebody, by the name of its operation."""
+SERVED: dict[UUID, str] = {}
+"""Assessments by student."""
 each_read = pytest.mark.parametrize("operation", READS)
 
 
@@ -41,9 +49,16 @@ async def parent(register: Register) -> Person:
 
 
 @pytest.fixture
-async def child(register: Register, parent: Person) -> Person:
-    """Return a child of this parent, of whom nobody has read anything."""
-    return await register("student", by=parent)
+async def child(register: Register, parent: Person, client: httpx.AsyncClient, backend: Backend) -> Person:
+    """Return a child of this parent, who was served a question, and of whom nobody has read anything."""
+    child = await register("student", by=parent)
+    question = number("1/2").model_copy(update={"id": uuid4(), "topic": "accesses", "grade": 4})
+    await publish_question(backend.log, PublishQuestion(cause=a_cause(), question=question))
+    await backend.bank.refresh()
+    wish = {"student_id": str(child.id), "subject": "math", "topic": "accesses", "count": 1}
+    served = await client.post("/assessments/start", json=wish, headers=child.headers)
+    SERVED[child.id] = served.json()["assessment_id"]
+    return child
 
 
 Recorded = Callable[..., Awaitable[list[Read]]]
@@ -66,7 +81,10 @@ def recorded(backend: Backend) -> Recorded:
 
 async def ask(client: httpx.AsyncClient, operation: str, who: Person, about: UUID) -> int:
     """Ask a query about somebody to its end, or, where it has none, let it begin and end it."""
-    path = READS[operation].replace("{student_id}", str(about)).replace("{id}", str(about))
+    path = READS[operation].replace("{student_id}", str(about))
+    if operation == "GetAssessment":
+        path = path.replace("{id}", SERVED.get(about, str(about)))
+    path = path.replace("{id}", str(about)) + (f"?student_id={about}" if operation == "ListAssessments" else "")
     if operation != "FollowStudent":
         return (await client.get(path, headers=who.headers)).status_code
     async with client.stream("GET", path, headers=who.headers) as answer:

@@ -14,12 +14,15 @@ from redis.asyncio import Redis
 from adapters.settings import Settings
 from adapters.wiring import Backend
 from api.app import ROUTES
+from commands.publish_question import PublishQuestion, publish_question
 from domain.access import Rule
 from domain.consent import POLICY
 from eventstore.connections import PROJECTOR, create_pool
 from eventstore.reader import LogReader
 from eventstore.record import Record
 from projections import progress_summary, user_profile
+from tests.domain.questions import number
+from tests.eventstore.conftest import a_cause
 from tests.workers.conftest import new_projector
 from tests.workers.running import eventually
 from workers.subscription import TailingSubscription
@@ -27,7 +30,13 @@ from workers.subscription import TailingSubscription
 from .live import Reader, record
 from .people import Person, Register
 
-READS = [route.path for route in ROUTES if route.access is Rule.FOLLOWER and not route.path.startswith("/live/")]
+RESULTS = "/assessments"
+"""Answered from a read model alone."""
+READS = [
+    route.path
+    for route in ROUTES
+    if route.access is Rule.FOLLOWER and not route.path.startswith("/live/") and route.path != RESULTS
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Home:
     child: Person
     told: dict[str, str]
     """By operation: words that an answer about the child holds."""
+    assessment: str
 
 
 @pytest.fixture
@@ -53,7 +63,17 @@ async def home(app: FastAPI, client: httpx.AsyncClient, register: Register, repo
     await record(client, child, report | {"topic": topic})
     terms = {"policy_version": POLICY, "scopes": ["learning"], "country": "IT"}
     consent = await client.post(f"/users/{child.id}/consents", json=terms, headers=parent.headers)
+    question = number("1/2").model_copy(update={"id": uuid4(), "topic": topic, "grade": 4})
+    await publish_question(backend.log, PublishQuestion(cause=a_cause(), question=question))
+    await backend.bank.refresh()
+    asked = {"student_id": str(child.id), "subject": "math", "topic": topic}
+    served = await client.post("/assessments/start", json=asked | {"count": 1}, headers=child.headers)
+    answers = {"questions": [{"id": str(question.id), "answer": "1/2"}]}
+    await client.post("/assessments", json=asked | answers, headers=child.headers)
+    assessment = served.json()["assessment_id"]
     told = {
+        RESULTS: assessment,
+        "/assessments/{id}": topic,
         "/progress/{student_id}": topic,
         "/users/{id}": child.email,
         "/users/{id}/export": "progress.csv",
@@ -62,7 +82,7 @@ async def home(app: FastAPI, client: httpx.AsyncClient, register: Register, repo
     }
     await client.get(f"/users/{child.id}", headers=parent.headers)
     await eventually(reads_are_written)
-    return Home(parent, child, told)
+    return Home(parent, child, told, assessment)
 
 
 @pytest.fixture
@@ -95,6 +115,7 @@ def unchecked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("api.security.check_may_follow", check_nothing)
     monkeypatch.setattr("api.routes.live.check_may_follow", check_nothing)
+    monkeypatch.setattr("api.routes.assessments.check_may_follow", check_nothing)
 
 
 @pytest.fixture
@@ -110,13 +131,15 @@ Ask = Callable[[str, Person, Person], Awaitable[bytes]]
 
 
 @pytest.fixture
-async def ask(client: httpx.AsyncClient, settings: Settings) -> AsyncIterator[Ask]:
+async def ask(client: httpx.AsyncClient, settings: Settings, home: Home) -> AsyncIterator[Ask]:
     """Return what asks for a path about somebody while Redis holds nothing, and brings the answer."""
     redis = Redis.from_url(settings.redis_url.get_secret_value())
 
     async def ask(path: str, who: Person, about: Person) -> bytes:
         await redis.flushall()
-        address = path.replace("{student_id}", str(about.id)).replace("{id}", str(about.id))
+        thing = home.assessment if path == "/assessments/{id}" else str(about.id)
+        address = path.replace("{student_id}", str(about.id)).replace("{id}", thing)
+        address += f"?student_id={about.id}" if path == RESULTS else ""
         answer = await client.get(address, headers=who.headers)
         assert answer.status_code in {200, 404}
         return answer.content
@@ -131,6 +154,12 @@ async def test_the_family_itself_sees_it(ask: Ask, home: Home, path: str) -> Non
         assert home.told[path].encode() in await ask(path, who, home.child)
 
 
+@pytest.mark.usefixtures("projected")
+async def test_the_family_itself_sees_the_results(ask: Ask, home: Home) -> None:
+    for who in (home.child, home.parent):
+        assert home.told[RESULTS].encode() in await ask(RESULTS, who, home.child)
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("path", READS)
 async def test_with_no_check_of_access_nothing_of_another_child_comes_back(
@@ -140,7 +169,7 @@ async def test_with_no_check_of_access_nothing_of_another_child_comes_back(
 
 
 @pytest.mark.usefixtures("unchecked", "projected")
-@pytest.mark.parametrize("path", ["/progress/{student_id}", "/users/{id}"])
+@pytest.mark.parametrize("path", ["/progress/{student_id}", "/users/{id}", RESULTS])
 async def test_nor_from_the_read_models(ask: Ask, home: Home, stranger: Person, path: str) -> None:
     assert home.told[path].encode() not in await ask(path, stranger, home.child)
 

@@ -172,7 +172,10 @@ async def test_the_role_of_queries_reads_what_is_fenced_and_nothing_else(databas
     role = await owner.fetchrow("select rolsuper, rolbypassrls, rolcanlogin from pg_roles where rolname = $1", QUERIES)
     await owner.close()
 
-    models = ("user_profile", "progress_records", "progress_students", "progress_topics", "progress_activity")
+    models = (
+        *("user_profile", "progress_records", "progress_students", "progress_topics", "progress_activity"),
+        "assessment_results",
+    )
     assert {row["name"] for row in granted} == {
         *("events", "reads", *(f"read.{model}" for model in models), *(f"read.{model}_g1" for model in models))
     }

@@ -25,6 +25,8 @@ HANDLED = {
     "user_profile": {"UserRegistered", "ProfileUpdated"},
     "progress_records": {"ProgressRecorded"},
     "progress_summary": {"UserRegistered", "ProfileUpdated", "ProgressRecorded"},
+    "assessment_results": set(),
+    "question_bank": {"QuestionPublished"},
 }
 """Which events each projection folds."""
 
