@@ -21,6 +21,7 @@ from adapters.tokens import Claims
 from commands.erase_user import EraseUser, erase_user
 from commands.finish_erasure import ErasurePorts, finish_erasure, reapply_ledger
 from commands.ports import Account, History
+from commands.publish_question import PublishQuestion, publish_question
 from commands.record_progress import RecordProgress, record_progress
 from domain.cause import HOUSEKEEPER
 from domain.errors import CredentialsWrong, NotAllowed, TokenRefused, Unavailable, UserUnknown
@@ -30,6 +31,7 @@ from eventstore.keys import KeyMissing
 from projections.cache import Lease
 from projections.progress_summary import cache_key
 from tests.domain.people import allow_learning
+from tests.domain.questions import number
 from tests.eventstore.conftest import Store, a_cause, close_store, key_set, open_store
 from workers.erasing import finish_erasures
 
@@ -239,3 +241,12 @@ async def test_a_restored_backup_brings_nobody_back(
         assert await reapply_ledger(house.ports) == 0, "nothing is known of them here"
     await owner.execute(f"drop database {copy} with (force)")
     await owner.close()
+
+
+async def test_questions_before_the_first_person_make_no_lost_ledger_of_a_new_one(house: House, tmp_path: Path) -> None:
+    await publish_question(house.store.log, PublishQuestion(cause=a_cause(), question=number("5")))
+    ledger = tmp_path / "erasures.jsonl"
+    ledger.unlink()
+
+    assert await reapply_ledger(house.ports) == 0
+    assert ledger.exists()
