@@ -53,6 +53,7 @@ class ReadLedger:
     def __init__(self, pool: asyncpg.Pool, *, most: int = MOST) -> None:
         self._pool = pool
         self._most = most
+        self.pace = PACE
         self._waiting: list[_Noted] = []
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -83,7 +84,7 @@ class ReadLedger:
     async def _run(self) -> None:
         while self._waiting or not self._stopping.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(PACE):
+                async with asyncio.timeout(self.pace):
                     await self._stopping.wait()
             while self._waiting:
                 await self._write()

@@ -113,4 +113,8 @@ async def test_the_cursors_count_what_was_applied(platform: Platform) -> None:
         await platform.projector.apply(delivery)
 
     applied = await platform.pool.fetch("select projection, sum(applied)::int from read.cursors group by 1 order by 1")
-    assert [tuple(row) for row in applied] == [("progress_records", 3), ("progress_summary", 9), ("user_profile", 6)]
+    assert [tuple(row) for row in applied if row["sum"]] == [
+        ("progress_records", 3),
+        ("progress_summary", 9),
+        ("user_profile", 6),
+    ]
